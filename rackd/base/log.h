@@ -1,0 +1,28 @@
+/*
+ * log -- one line per call, one write(2) per line, to stderr (rackd's log
+ * file). Control characters are escaped, so that a line stays a line.
+ *
+ * RACKD_LOG=engine,run (or all) turns debug lines on, per component. The
+ * modules base, manifest and plan do not log: they return errors. Never log a
+ * value of an environment variable: it may be a secret.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+/* Read RACKD_LOG. Call once, before any other function here. */
+void log_init(const char *components);
+
+bool log_wants(const char *component);
+
+void log_debug(const char *component, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_info(const char *component, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_warn(const char *component, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_error(const char *component, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif /* BASE_LOG_H */

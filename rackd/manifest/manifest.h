@@ -1,0 +1,236 @@
+/*
+ * manifest -- convox.yml as a struct.
+ *
+ * Text and environment in, a tree or a list of located errors out; no files,
+ * no clock, no loop. It accepts the union of what the Convox v2 and v3
+ * loaders accept.
+ *
+ *     struct manifest *m = manifest_load(text, len, &env, &diags);
+ *     if (m == NULL || diags.errors > 0) ... print diags ...
+ *     manifest_free(m);
+ *
+ * All errors are collected; a manifest that has some is still returned when
+ * its shape could be read (callers must look at diags->errors), NULL only
+ * when there is nothing to look at (a YAML syntax error). Every default is
+ * filled in, so nobody downstream asks "was it set?" unless a field says so.
+ * The tree owns all its strings and is freed by one call.
+ */
+#ifndef MANIFEST_MANIFEST_H
+#define MANIFEST_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/diag.h"
+#include "base/strv.h"
+
+struct env;
+
+/* A larger file is refused before it is parsed. */
+#define MANIFEST_MAX ((size_t)4 << 20)
+
+/* One item of an `environment` list. */
+struct manifest_env {
+    char *key;   /* "*": all of the app's environment */
+    char *value; /* the default; NULL: required */
+    struct diag_pos pos;
+};
+
+struct manifest_envs {
+    struct manifest_env *v;
+    size_t len, cap;
+};
+
+/* `- main` or `- main:OTHER_URL` in a service's `resources`. */
+struct manifest_use {
+    char *resource;
+    char *variable; /* the alias, or NULL */
+    struct diag_pos pos;
+};
+
+struct manifest_port {
+    int port;       /* 0: none */
+    char *scheme;   /* `port`: "http", "https", "grpc", ...; else NULL */
+    char *protocol; /* `ports`, agent, nlb: "tcp" or "udp"; else NULL */
+    int published;  /* nlb: the listener's port; else 0 */
+    struct diag_pos pos;
+};
+
+struct manifest_ports {
+    struct manifest_port *v;
+    size_t len, cap;
+};
+
+/* An HTTP check. path NULL: there is none. */
+struct manifest_check {
+    char *path;
+    int port;                                 /* 0: the service's port */
+    int grace, interval, timeout;             /* seconds */
+    int success_threshold, failure_threshold; /* 0: not given */
+    bool disabled;
+};
+
+/* `- FROM:TO` or `- PATH` (from NULL) in `volumes`. */
+struct manifest_volume {
+    char *from, *to;
+    struct diag_pos pos;
+};
+
+/* One of volumeOptions. */
+struct manifest_volume_option {
+    enum { VOLUME_EMPTY_DIR, VOLUME_AWS_EFS, VOLUME_AZURE_FILES } kind;
+    char *id, *mount_path;
+    bool memory;    /* emptyDir with medium: Memory */
+    bool read_only; /* accessMode: ReadOnlyMany */
+};
+
+struct manifest_config_mount {
+    char *id, *dir, *filename;
+};
+
+struct manifest_command {
+    bool set;
+    char *text;       /* a string: shell or words is the plan's decision */
+    struct strv argv; /* a list */
+};
+
+struct manifest_pull_secret {
+    char *registry, *username, *password; /* passwordEnv is resolved */
+};
+
+struct manifest_service {
+    char *name;
+    struct diag_pos pos;
+
+    char *image;          /* NULL: built */
+    char *build_path;     /* "." by default; NULL when `image` is given */
+    char *build_manifest; /* "Dockerfile" by default, relative to the path */
+    struct strv build_args;
+
+    struct manifest_command command;
+    char *test;                       /* or NULL */
+    struct manifest_envs environment; /* the top-level list's items first */
+
+    struct {
+        struct manifest_use *v;
+        size_t len, cap;
+    } resources;
+    struct strv links;
+
+    struct manifest_port port;   /* routed; port.port 0: none */
+    struct manifest_ports ports; /* `ports`, agent ports: internal only */
+    struct manifest_ports nlb;   /* published as they are */
+    bool internal, internal_router;
+    struct strv domains;
+
+    struct manifest_check health;   /* path NULL without a port */
+    struct manifest_check liveness; /* path NULL unless given */
+    struct manifest_check startup;  /* startupProbe; path NULL unless given */
+    bool grpc_health;
+
+    bool agent, singleton, privileged;
+    bool init; /* run under an init process; default true */
+    struct {
+        int count;                   /* replicas to run here */
+        int cpu, memory;             /* millicores, MB; what was asked for */
+        int cpu_limit, memory_limit; /* 0: none */
+    } scale;
+    struct {
+        struct manifest_volume *v;
+        size_t len, cap;
+    } volumes;
+    struct {
+        struct manifest_volume_option *v;
+        size_t len, cap;
+    } volume_options;
+    struct {
+        struct manifest_config_mount *v;
+        size_t len, cap;
+    } config_mounts;
+    struct {
+        struct manifest_pull_secret *v;
+        size_t len, cap;
+    } pull_secrets;
+    struct {
+        bool set;
+        char *image; /* NULL: the service's own */
+        struct manifest_command command;
+        struct {
+            struct manifest_volume_option *v;
+            size_t len, cap;
+        } volume_options;
+        struct {
+            struct manifest_config_mount *v;
+            size_t len, cap;
+        } config_mounts;
+    } init_container;
+    struct {
+        struct manifest_command pre_stop, post_start;
+    } lifecycle;
+    struct {
+        long run_as_user, run_as_group; /* -1: not given */
+        bool read_only_root, no_new_privileges;
+        struct strv cap_add, cap_drop;
+    } security;
+    int termination_grace; /* seconds between SIGTERM and SIGKILL; 30 */
+    int timeout;           /* seconds a request may take; 60 */
+};
+
+/* `options` of a resource: raw scalar text, so that 10.10 stays 10.10. */
+struct manifest_option {
+    char *key, *value;
+    struct diag_pos pos;
+};
+
+struct manifest_resource {
+    char *name;
+    char *type;  /* as written; the plan knows which types there are */
+    char *image; /* or NULL */
+    struct {
+        struct manifest_option *v;
+        size_t len, cap;
+    } options;
+    struct diag_pos pos, type_pos;
+};
+
+struct manifest_timer {
+    char *name, *schedule, *service;
+    struct manifest_command command;
+    struct diag_pos pos;
+};
+
+struct manifest_config {
+    char *id, *name, *value;
+};
+
+struct manifest {
+    struct manifest_envs environment; /* the top-level list */
+    struct {
+        struct manifest_service *v;
+        size_t len, cap;
+    } services;
+    struct {
+        struct manifest_resource *v;
+        size_t len, cap;
+    } resources;
+    struct {
+        struct manifest_timer *v;
+        size_t len, cap;
+    } timers;
+    struct {
+        struct manifest_config *v;
+        size_t len, cap;
+    } configs;
+};
+
+/*
+ * `text` is the file as it is on disk; `env` the app's environment, used for
+ * ${NAME} and for passwordEnv. Required environment is NOT judged here (a
+ * linked resource may satisfy it): that is plan's.
+ */
+struct manifest *manifest_load(const char *text, size_t len,
+                               const struct env *env, struct diags *diags);
+
+void manifest_free(struct manifest *m);
+
+#endif /* MANIFEST_MANIFEST_H */

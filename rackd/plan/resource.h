@@ -1,0 +1,35 @@
+/*
+ * resource -- the table of resource types: what DESIGN calls "one row per
+ * type". plan_make() reads it; adding a type is adding a row and a golden
+ * file.
+ */
+#ifndef PLAN_RESOURCE_H
+#define PLAN_RESOURCE_H
+
+#include <stdbool.h>
+
+#include "plan/plan.h"
+
+struct resource_type {
+    const char *kind;       /* "postgres" */
+    const char *aliases[3]; /* "rds-postgres", ... NULL terminated */
+    const char *image;      /* repository: "postgis/postgis" */
+    const char *version;    /* default tag */
+    const char *standin;    /* images/FOLDER; NULL: none */
+    int port;               /* 0: no container (efs) */
+    enum plan_probe probe;
+    const char *url;  /* "postgres://{user}:{pass}@{host}:{port}/{name}" */
+    bool has_login;   /* USER, PASS and NAME are not empty */
+    const char *env;  /* container's own: "POSTGRES_USER={user}\n..." */
+    const char *data; /* data directory inside, for --keep-data; or NULL */
+};
+
+/* NULL when there is no such type; *nearest (may be NULL) then names the
+ * most similar one, if any is similar. */
+const struct resource_type *resource_find(const char *type,
+                                          const char **nearest);
+
+/* Every type and alias, comma separated, for messages; the caller frees. */
+char *resource_names(void);
+
+#endif /* PLAN_RESOURCE_H */
