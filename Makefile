@@ -12,7 +12,7 @@ CC       = gcc
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
 LLHTTP  ?= /usr/share/llhttp
-CPPFLAGS = -D_GNU_SOURCE -Irackd -Itests -MMD -MP \
+CPPFLAGS = -D_GNU_SOURCE -Irackd -I. -Itests -MMD -MP \
            -DCVX_VERSION=\"$(VERSION)\" -isystem /usr/share/include/llhttp
 BANNED   = -include base/banned.h
 WARN     = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
@@ -41,6 +41,7 @@ SUP_SRC  := $(wildcard tests/support/*.c)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/bin/%,$(wildcard tests/unit/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LLHTTP_O := $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
+BUILD_ID := $(B)/build_id.o
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 SOURCES   = $$(find rackd cli tests -name '*.[ch]')
 
@@ -48,15 +49,23 @@ SOURCES   = $$(find rackd cli tests -name '*.[ch]')
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
-$(B)/bin/rackd: $(call obj,rackd/main.c $(RACK_SRC)) $(LLHTTP_O)
+$(B)/bin/rackd: $(call obj,rackd/main.c $(RACK_SRC)) $(LLHTTP_O) $(BUILD_ID)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS))
-$(B)/bin/cvx: $(call obj,$(CLI_SRC) $(wildcard rackd/base/*.c)) $(LLHTTP_O)
+$(B)/bin/cvx: $(call obj,$(CLI_SRC) $(wildcard rackd/base/*.c)) $(LLHTTP_O) $(BUILD_ID)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(CLI_PKGS))
-$(B)/bin/test_%: $(B)/tests/unit/test_%.o $(call obj,$(RACK_SRC) $(SUP_SRC)) $(LLHTTP_O)
+$(B)/bin/test_%: $(B)/tests/unit/test_%.o $(B)/libtested.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
+$(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD_ID): $(RACK_SRC) $(CLI_SRC) rackd/main.c $(wildcard rackd/*/*.h cli/*.h)
+	@mkdir -p $(@D)
+	@printf 'extern const char cvx_build[];\nconst char cvx_build[] = "%s";\n' \
+	    $$(cat $^ | sha256sum | cut -c1-12) >$(B)/build_id.c
+	$(CC) $(CFLAGS) -c $(B)/build_id.c -o $@
 # llhttp's C source comes with Debian's node-llhttp; strict, or "Host : a" is
 # let through. Its warnings are not ours to mend.
 $(B)/llhttp/%.o: $(LLHTTP)/%.c
@@ -81,7 +90,7 @@ lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	tests/lint/deps.sh
 	clang-tidy --quiet $$(find rackd cli -name '*.c') -- \
-	    -D_GNU_SOURCE -Irackd -std=c11 -DCVX_VERSION=\"0\" \
+	    -D_GNU_SOURCE -Irackd -I. -std=c11 -DCVX_VERSION=\"0\" \
 	    -isystem /usr/share/include/llhttp
 format:
 	clang-format -i $(SOURCES)
