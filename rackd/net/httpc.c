@@ -2,43 +2,35 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
-#include <string.h>
 #include <utlist.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/endpoint.h"
+#include "net/httpc_req.h"
 
-/* A collected body larger than this is an error, not an allocation. */
-#define BODY_MAX ((size_t)8 << 20)
+struct timer {
+    uv_timer_t uv;
+    struct httpc *client;
+};
 
 struct httpc {
     uv_loop_t *loop;
     CURLM *multi;
-    char *socket_path;
-    uv_timer_t timer;
+    struct endpoint endpoint;
+    bool has_tls;
+    char *ca, *cert, *key;
+    long max_connections;
+    struct timer timer;     /* libcurl's */
+    struct timer expiry;    /* the first request's deadline */
+    struct timer resume;    /* paused requests to wake */
     struct httpc_req *reqs; /* in flight */
     unsigned open_handles;  /* uv handles whose close callback is to come */
-    bool in_curl;           /* inside curl_multi_socket_action() */
-    bool sweep;             /* some request was started or cancelled there */
+    bool in_curl;           /* libcurl may be calling us */
+    bool sweep;             /* something was asked for meanwhile */
     bool closing;
     httpc_closed_cb on_closed;
     void *closed_user;
-};
-
-struct httpc_req {
-    struct httpc *client;
-    CURL *easy;
-    struct curl_slist *headers;
-    char *json;
-    char *body;
-    size_t body_len;
-    char curl_msg[CURL_ERROR_SIZE];
-    bool added; /* libcurl has it */
-    bool cancelled;
-    httpc_data_cb on_data;
-    httpc_done_cb on_done;
-    void *user;
-    struct httpc_req *prev, *next; /* in client->reqs */
 };
 
 /* One per socket that libcurl asks us to watch. */
@@ -58,98 +50,153 @@ static int want_watch(CURL *easy, curl_socket_t fd, int what, void *user,
                       void *socket_user);
 static void on_timer(uv_timer_t *timer);
 static void on_ready(uv_poll_t *poll, int status, int events);
+static void on_resume(uv_timer_t *timer);
+static void on_expiry(uv_timer_t *timer);
 static void drive(struct httpc *c, curl_socket_t fd, int flags);
-static size_t on_bytes(char *data, size_t size, size_t count, void *user);
+static bool after_curl(struct httpc *c);
 static void sweep(struct httpc *c);
 static void finish(struct httpc_req *req, CURLcode rc);
 static void req_detach(struct httpc_req *req);
-static void req_free(struct httpc_req *req);
 static void close_now(struct httpc *c);
 static void on_watch_closed(uv_handle_t *handle);
 static void on_timer_closed(uv_handle_t *handle);
 static void handle_gone(struct httpc *c);
 
+static void timer_init(struct httpc *c, struct timer *t)
+{
+    uv_timer_init(c->loop, &t->uv);
+    t->client = c;
+    c->open_handles++;
+}
+
+static void timer_close(struct timer *t)
+{
+    uv_close((uv_handle_t *)&t->uv, on_timer_closed);
+}
+
+static void set_multi(struct httpc *c)
+{
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, want_watch);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+}
+
 int httpc_new(struct httpc **out, uv_loop_t *loop, const char *endpoint,
               const struct httpc_tls *tls, struct err *err)
 {
+    struct endpoint where;
     struct httpc *c;
     CURLM *multi;
 
-    (void)tls;
-    if (strncmp(endpoint, "unix://", 7) != 0)
-        return err_set(err, ERR_INVALID, "not an endpoint: %s", endpoint);
-
+    if (tls != NULL &&
+        (tls->ca == NULL || tls->cert == NULL || tls->key == NULL))
+        return err_set(err, ERR_INVALID,
+                       "TLS needs a CA, a certificate and "
+                       "a key");
+    if (endpoint_parse(&where, endpoint, tls != NULL, err) < 0)
+        return -1;
     multi = curl_multi_init();
-    if (multi == NULL)
+    if (multi == NULL) {
+        endpoint_release(&where);
         return err_set(err, ERR_SYSTEM, "cannot initialise libcurl");
+    }
 
     c = xcalloc(1, sizeof(*c));
     c->loop = loop;
     c->multi = multi;
-    c->socket_path = xstrdup(endpoint + 7);
-    uv_timer_init(loop, &c->timer);
-    c->open_handles = 1;
-
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, want_timer);
-    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, want_watch);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, c);
+    c->endpoint = where;
+    if (tls != NULL) {
+        c->has_tls = true;
+        c->ca = xstrdup(tls->ca);
+        c->cert = xstrdup(tls->cert);
+        c->key = xstrdup(tls->key);
+    }
+    timer_init(c, &c->timer);
+    timer_init(c, &c->expiry);
+    timer_init(c, &c->resume);
+    set_multi(c);
 
     *out = c;
     return 0;
 }
 
-struct httpc_req *httpc_start(struct httpc *c, const struct httpc_spec *spec)
+/* Something changed that libcurl must hear of; not from its own callbacks. */
+static void want_sweep(struct httpc *c)
 {
-    struct httpc_req *req = xcalloc(1, sizeof(*req));
-    cleanup_free char *url = xasprintf("http://engine%s", spec->path);
-
-    req->client = c;
-    req->on_data = spec->on_data;
-    req->on_done = spec->on_done;
-    req->user = spec->user;
-
-    /* A fresh easy handle each time: libcurl 7.88 counts its silent retries
-     * per handle and never resets the count, so a reused one runs out. */
-    req->easy = curl_easy_init();
-    curl_easy_setopt(req->easy, CURLOPT_UNIX_SOCKET_PATH, c->socket_path);
-    curl_easy_setopt(req->easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(req->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(req->easy, CURLOPT_URL, url);
-    curl_easy_setopt(req->easy, CURLOPT_CUSTOMREQUEST, spec->method);
-    curl_easy_setopt(req->easy, CURLOPT_TIMEOUT_MS, (long)spec->timeout_ms);
-    curl_easy_setopt(req->easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(req->easy, CURLOPT_WRITEDATA, req);
-    curl_easy_setopt(req->easy, CURLOPT_ERRORBUFFER, req->curl_msg);
-    curl_easy_setopt(req->easy, CURLOPT_PRIVATE, req);
-    if (spec->json != NULL) {
-        req->json = xstrdup(spec->json);
-        req->headers =
-            curl_slist_append(NULL, "Content-Type: application/json");
-        curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->headers);
-        curl_easy_setopt(req->easy, CURLOPT_POSTFIELDS, req->json);
-    }
-
-    DL_APPEND(c->reqs, req);
     c->sweep = true;
     if (!c->in_curl)
         sweep(c);
+}
+
+void httpc_max_connections(struct httpc *c, long max)
+{
+    c->max_connections = max;
+    want_sweep(c);
+}
+
+static uint64_t now_ms(void)
+{
+    return uv_hrtime() / 1000000;
+}
+
+/*
+ * Set the timer for the request whose time is up first. libcurl 7.88 has
+ * timeouts of its own, but a request that waits for one of `max_connections`
+ * never reaches them.
+ */
+static void want_expiry(struct httpc *c)
+{
+    uint64_t now = now_ms(), first = UINT64_MAX;
+    struct httpc_req *req;
+
+    DL_FOREACH (c->reqs, req)
+        if (req->deadline_ms != 0 && req->deadline_ms < first)
+            first = req->deadline_ms;
+    if (first != UINT64_MAX)
+        uv_timer_start(&c->expiry.uv, on_expiry, first > now ? first - now : 0,
+                       0);
+}
+
+struct httpc_req *httpc_start(struct httpc *c, const struct httpc_spec *spec)
+{
+    struct httpc_tls tls = { .ca = c->ca, .cert = c->cert, .key = c->key };
+    struct httpc_req *req =
+        httpc_req_new(c, &c->endpoint, c->has_tls ? &tls : NULL, spec);
+
+    DL_APPEND(c->reqs, req);
+    if (spec->timeout_ms > 0) {
+        req->deadline_ms = now_ms() + spec->timeout_ms;
+        want_expiry(c);
+    }
+    want_sweep(c);
     return req;
 }
 
 void httpc_cancel(struct httpc_req *req)
 {
     req->cancelled = true;
-    req->client->sweep = true;
-    if (!req->client->in_curl)
-        sweep(req->client);
+    want_sweep(req->client);
+}
+
+/* Pausing happens where the next bytes arrive. Resuming hands out what was
+ * held back, so it waits for the loop: no callback runs from in here. */
+void httpc_pause(struct httpc_req *req, bool pause)
+{
+    req->want_pause = pause;
+    if (!pause && req->paused && !req->client->closing)
+        uv_timer_start(&req->client->resume.uv, on_resume, 0, 0);
 }
 
 void httpc_close(struct httpc *c, httpc_closed_cb cb, void *user)
 {
+    struct httpc_req *req;
+
     c->closing = true;
     c->on_closed = cb;
     c->closed_user = user;
+    DL_FOREACH (c->reqs, req)
+        req->cancelled = true;
     if (!c->in_curl)
         close_now(c);
 }
@@ -164,9 +211,9 @@ static int want_timer(CURLM *multi, long timeout_ms, void *user)
     /* 0 means "at once, but not from here": a zero uv timer is just that.
      * Rounding it up to 1 ms would add 1 ms to every request. */
     if (timeout_ms < 0)
-        uv_timer_stop(&c->timer);
+        uv_timer_stop(&c->timer.uv);
     else
-        uv_timer_start(&c->timer, on_timer, (uint64_t)timeout_ms, 0);
+        uv_timer_start(&c->timer.uv, on_timer, (uint64_t)timeout_ms, 0);
     return 0;
 }
 
@@ -205,7 +252,7 @@ static int want_watch(CURL *easy, curl_socket_t fd, int what, void *user,
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct httpc *c = container_of(timer, struct httpc, timer);
+    struct httpc *c = container_of(timer, struct timer, uv)->client;
 
     drive(c, CURL_SOCKET_TIMEOUT, 0);
 }
@@ -228,6 +275,41 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     drive(w->client, w->fd, flags);
 }
 
+static void on_resume(uv_timer_t *timer)
+{
+    struct httpc *c = container_of(timer, struct timer, uv)->client;
+    struct httpc_req *req;
+
+    c->in_curl = true; /* libcurl calls on_data from in here */
+    DL_FOREACH (c->reqs, req) {
+        if (!req->paused || req->want_pause || req->cancelled)
+            continue;
+        req->paused = false;
+        curl_easy_pause(req->easy, CURLPAUSE_CONT);
+    }
+    c->in_curl = false;
+    after_curl(c);
+}
+
+static void on_expiry(uv_timer_t *timer)
+{
+    struct httpc *c = container_of(timer, struct timer, uv)->client;
+    struct httpc_req *req;
+
+    /* From the front each time: on_done may start, cancel, close. */
+    do {
+        uint64_t now = now_ms();
+
+        DL_FOREACH (c->reqs, req)
+            if (req->deadline_ms != 0 && req->deadline_ms <= now)
+                break;
+        if (req != NULL)
+            finish(req, CURLE_OPERATION_TIMEDOUT);
+    } while (req != NULL && !c->closing);
+    if (!c->closing)
+        want_expiry(c);
+}
+
 static void drive(struct httpc *c, curl_socket_t fd, int flags)
 {
     int running, left;
@@ -237,13 +319,8 @@ static void drive(struct httpc *c, curl_socket_t fd, int flags)
     c->in_curl = true;
     curl_multi_socket_action(c->multi, fd, flags, &running);
     c->in_curl = false;
-
-    if (c->closing) {
-        close_now(c);
+    if (!after_curl(c))
         return;
-    }
-    if (c->sweep)
-        sweep(c);
 
     /* on_done may close the client; it is freed only later, by the loop. */
     while (!c->closing &&
@@ -255,40 +332,34 @@ static void drive(struct httpc *c, curl_socket_t fd, int flags)
     }
 }
 
-static size_t on_bytes(char *data, size_t size, size_t count, void *user)
+/* Do what was asked for in libcurl's callbacks; false: the client is gone. */
+static bool after_curl(struct httpc *c)
 {
-    struct httpc_req *req = user;
-    size_t len = size * count;
-
-    if (req->cancelled || req->client->closing)
-        return 0;
-    if (req->on_data != NULL) {
-        req->on_data(req, data, len, req->user);
-        return len;
+    if (c->closing) {
+        close_now(c);
+        return false;
     }
-    if (req->body_len + len > BODY_MAX)
-        return 0;
-    req->body = xrealloc(req->body, req->body_len + len + 1);
-    memcpy(req->body + req->body_len, data, len);
-    req->body_len += len;
-    req->body[req->body_len] = '\0';
-    return len;
+    if (c->sweep)
+        sweep(c);
+    return true;
 }
 
 /*
  * Hand started requests to libcurl and take cancelled ones back. libcurl
  * forbids both from inside its own callbacks, so there httpc_start() and
- * httpc_cancel() only leave a mark, and drive() comes here right after.
+ * httpc_cancel() only leave a mark, and after_curl() comes here.
  */
 static void sweep(struct httpc *c)
 {
     struct httpc_req *req, *next;
 
     c->sweep = false;
+    curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                      c->max_connections);
     DL_FOREACH_SAFE (c->reqs, req, next) {
         if (req->cancelled) {
             req_detach(req);
-            req_free(req);
+            httpc_req_free(req);
         } else if (!req->added) {
             req->added = true;
             curl_multi_add_handle(c->multi, req->easy);
@@ -299,34 +370,15 @@ static void sweep(struct httpc *c)
 /* Report a finished request to its owner and free it. */
 static void finish(struct httpc_req *req, CURLcode rc)
 {
-    struct httpc_res res = { .body = "" };
+    struct httpc_res res;
     struct err err = { 0 };
 
-    switch (rc) {
-    case CURLE_OK:
-        curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &res.status);
-        if (req->body != NULL)
-            res.body = req->body;
-        res.body_len = req->body_len;
-        break;
-    case CURLE_OPERATION_TIMEDOUT:
-        err_set(&err, ERR_TIMEOUT, "%s", req->curl_msg);
-        break;
-    case CURLE_COULDNT_CONNECT:
-        err_set(&err, ERR_UNAVAILABLE, "cannot connect to %s",
-                req->client->socket_path);
-        break;
-    default:
-        err_set(&err, ERR_PROTOCOL, "%s",
-                req->curl_msg[0] ? req->curl_msg : curl_easy_strerror(rc));
-    }
-
     req_detach(req); /* first: on_done may close the client */
-    if (err.code == ERR_NONE)
+    if (httpc_req_result(req, rc, &res, &err) == 0)
         req->on_done(&res, NULL, req->user);
     else
         req->on_done(NULL, &err, req->user);
-    req_free(req);
+    httpc_req_free(req);
 }
 
 /* Take the request away from its client and from libcurl. */
@@ -338,25 +390,18 @@ static void req_detach(struct httpc_req *req)
     curl_multi_remove_handle(c->multi, req->easy);
 }
 
-static void req_free(struct httpc_req *req)
-{
-    curl_easy_cleanup(req->easy);
-    curl_slist_free_all(req->headers);
-    free(req->json);
-    free(req->body);
-    free(req);
-}
-
 static void close_now(struct httpc *c)
 {
     struct httpc_req *req, *next;
 
     DL_FOREACH_SAFE (c->reqs, req, next) {
         req_detach(req);
-        req_free(req);
+        httpc_req_free(req);
     }
     curl_multi_cleanup(c->multi); /* ends idle connections and their watches */
-    uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+    timer_close(&c->timer);
+    timer_close(&c->expiry);
+    timer_close(&c->resume);
 }
 
 static void on_watch_closed(uv_handle_t *handle)
@@ -370,7 +415,9 @@ static void on_watch_closed(uv_handle_t *handle)
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    handle_gone(container_of(handle, struct httpc, timer));
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    handle_gone(container_of(timer, struct timer, uv)->client);
 }
 
 /* The last handle's close callback is the only place that frees a client. */
@@ -380,6 +427,9 @@ static void handle_gone(struct httpc *c)
         return;
     if (c->on_closed != NULL)
         c->on_closed(c->closed_user);
-    free(c->socket_path);
+    endpoint_release(&c->endpoint);
+    free(c->ca);
+    free(c->cert);
+    free(c->key);
     free(c);
 }
