@@ -13,7 +13,8 @@
 
 struct err;
 
-/* A line longer than this is handed out in pieces. */
+/* A line longer than this is handed out in pieces, none of which ends inside
+ * a UTF-8 sequence. */
 #define DEMUX_LINE_MAX ((size_t)16 << 20)
 
 enum demux_stream { DEMUX_STDOUT, DEMUX_STDERR };
@@ -29,11 +30,13 @@ struct demux;
 struct demux *demux_new(bool raw, demux_line_cb cb, void *user);
 
 /* -1 once the stream is not what it should be: an unknown type, or a type 3
- * frame, whose text is the engine's error. */
+ * frame, whose text is the engine's error. It stays so. */
 int demux_feed(struct demux *d, const char *data, size_t len, struct err *err);
 
 /* The end: hand out a last line that has no '\n'. */
 void demux_flush(struct demux *d);
+
+/* Allowed from inside the callback too; no line is handed out after it. */
 void demux_free(struct demux *d);
 
 #endif /* LOGS_DEMUX_H */

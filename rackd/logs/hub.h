@@ -15,7 +15,8 @@
 /* Bytes of lines kept for `cvx logs` of a running session. */
 #define HUB_KEEP_BYTES ((size_t)4 << 20)
 
-/* Bytes that may wait for one subscriber before the oldest are dropped. */
+/* Bytes that may wait for subscribers before the oldest are dropped. The slow
+ * ones share the lines that wait: this bounds a hub, whatever reads it. */
 #define HUB_QUEUE_BYTES ((size_t)8 << 20)
 
 struct hub_line {
@@ -33,9 +34,14 @@ struct hub_sub;
 
 struct hub *hub_new(void);
 
-/* Frees lines; subscribers get `end` first. */
+/*
+ * No more lines come: every subscriber gets `on_end`. What waits for it can
+ * still be pulled, in on_end or later, until it unsubscribes, which each must:
+ * the lines are freed with the last of them.
+ */
 void hub_free(struct hub *h);
 
+/* Everything is copied; `seq` is the hub's to set. */
 void hub_put(struct hub *h, const struct hub_line *line);
 
 /*
@@ -43,6 +49,10 @@ void hub_put(struct hub *h, const struct hub_line *line);
  * has drained), hub_next() hands out the next line, NULL when there is no
  * more. The line is valid until the next call on this subscriber.
  * `lost` is set to the number of lines dropped before it.
+ *
+ * Nothing is called from inside hub_subscribe(): the lines from before are to
+ * be pulled right after it. on_wake comes from inside hub_put(); every function
+ * may be called from it.
  */
 typedef void (*hub_wake_cb)(void *user);
 typedef void (*hub_end_cb)(void *user);

@@ -1,0 +1,239 @@
+#include "logs/demux.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define HEAD_LEN 8
+
+/* A buffer that one long line made bigger than this is given back. */
+#define KEEP_BUFFER ((size_t)64 << 10)
+
+/* The engine's error text is kept up to here. */
+#define ERROR_MAX ((size_t)512)
+
+enum frame { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR };
+
+struct demux {
+    demux_line_cb on_line;
+    void *user;
+    bool raw;
+    bool broken;   /* *err was written: nothing more is taken */
+    bool inside;   /* a callback may be running */
+    bool unwanted; /* freed from inside a callback */
+
+    unsigned char head[HEAD_LEN];
+    size_t head_len;
+    enum frame type;
+    uint32_t left; /* bytes of the frame's payload still to come */
+
+    struct str line[2]; /* what a line has so far, per stream */
+    struct str error;
+};
+
+struct demux *demux_new(bool raw, demux_line_cb cb, void *user)
+{
+    struct demux *d = xcalloc(1, sizeof(*d));
+
+    d->raw = raw;
+    d->on_line = cb;
+    d->user = user;
+    return d;
+}
+
+/* How many of the `len` bytes make whole UTF-8 sequences; `len` when the text
+ * is no UTF-8 anyway. */
+static size_t whole_chars(const char *text, size_t len)
+{
+    size_t back = 0;
+    unsigned char lead;
+
+    while (back < 3 && back + 1 < len &&
+           ((unsigned char)text[len - 1 - back] & 0xc0) == 0x80)
+        back++;
+    lead = (unsigned char)text[len - 1 - back];
+    if (lead >= 0xc0 && lead < 0xf8 &&
+        back + 1 < (lead < 0xe0   ? 2U
+                    : lead < 0xf0 ? 3U
+                                  : 4U))
+        return len - 1 - back > 0 ? len - 1 - back : len;
+    return len;
+}
+
+static void drop_start(struct str *line, size_t len)
+{
+    str_drop(line, len);
+    if (line->len == 0 && line->cap > KEEP_BUFFER)
+        str_release(line);
+}
+
+/* Hand out what was pending and the first `len` bytes of `data`: a line's end,
+ * or a piece of it. Without a pending beginning nothing is copied. Returns how
+ * many bytes of `data` are done with. */
+static size_t hand_out(struct demux *d, enum demux_stream stream,
+                       const char *data, size_t len, bool partial)
+{
+    struct str *line = &d->line[stream];
+    size_t size;
+
+    if (line->len == 0) {
+        if (partial)
+            len = whole_chars(data, len);
+        d->on_line(stream, data, len, partial, d->user);
+        return len;
+    }
+    str_add_len(line, data, len);
+    size = partial ? whole_chars(line->s, line->len) : line->len;
+    d->on_line(stream, line->s, size, partial, d->user);
+    drop_start(line, size);
+    return len;
+}
+
+static void take_text(struct demux *d, enum demux_stream stream,
+                      const char *data, size_t len)
+{
+    while (len > 0 && !d->unwanted) {
+        size_t room = DEMUX_LINE_MAX - d->line[stream].len;
+        size_t seen = len > room ? room + 1 : len;
+        const char *nl = memchr(data, '\n', seen);
+        size_t used;
+
+        if (nl != NULL) {
+            used = (size_t)(nl - data);
+            hand_out(d, stream, data, used, false);
+            used++;
+        } else if (seen > room) {
+            used = hand_out(d, stream, data, room, true);
+        } else {
+            str_add_len(&d->line[stream], data, len);
+            used = len;
+        }
+        data += used;
+        len -= used;
+    }
+}
+
+static int broken(struct demux *d, struct err *err)
+{
+    size_t len = d->error.len;
+
+    d->broken = true;
+    while (len > 0 && strchr("\r\n ", d->error.s[len - 1]) != NULL)
+        len--;
+    str_cut(&d->error, len);
+    return err_set(err, ERR_PROTOCOL, "the engine's stream failed: %s",
+                   str_c(&d->error));
+}
+
+static int take_head(struct demux *d, struct err *err)
+{
+    const unsigned char *h = d->head;
+
+    d->head_len = 0;
+    d->left = (uint32_t)h[4] << 24 | (uint32_t)h[5] << 16 |
+              (uint32_t)h[6] << 8 | (uint32_t)h[7];
+    if (h[0] > FRAME_ERROR) {
+        str_printf(&d->error, "a frame of unknown type %u", h[0]);
+        return broken(d, err);
+    }
+    d->type = (enum frame)h[0];
+    if (d->type == FRAME_ERROR && d->left == 0) {
+        str_add(&d->error, "no reason given");
+        return broken(d, err);
+    }
+    return 0;
+}
+
+static int take_payload(struct demux *d, const char *data, size_t len,
+                        struct err *err)
+{
+    d->left -= (uint32_t)len;
+    if (d->type != FRAME_ERROR) {
+        take_text(d, d->type == FRAME_STDERR ? DEMUX_STDERR : DEMUX_STDOUT,
+                  data, len);
+        return 0;
+    }
+    if (d->error.len + len > ERROR_MAX)
+        len = ERROR_MAX - d->error.len;
+    str_add_len(&d->error, data, len);
+    return d->left == 0 || d->error.len == ERROR_MAX ? broken(d, err) : 0;
+}
+
+static int take_frames(struct demux *d, const char *data, size_t len,
+                       struct err *err)
+{
+    int failed = 0;
+
+    while (len > 0 && failed == 0 && !d->unwanted) {
+        size_t n;
+
+        if (d->left > 0) {
+            n = len < d->left ? len : d->left;
+            failed = take_payload(d, data, n, err);
+        } else {
+            n = HEAD_LEN - d->head_len;
+            n = len < n ? len : n;
+            memcpy(d->head + d->head_len, data, n);
+            d->head_len += n;
+            if (d->head_len == HEAD_LEN)
+                failed = take_head(d, err);
+        }
+        data += n;
+        len -= n;
+    }
+    return failed;
+}
+
+static void release(struct demux *d)
+{
+    str_release(&d->line[DEMUX_STDOUT]);
+    str_release(&d->line[DEMUX_STDERR]);
+    str_release(&d->error);
+    free(d);
+}
+
+/* After the last callback: free what was freed from inside one. */
+static void leave(struct demux *d)
+{
+    d->inside = false;
+    if (d->unwanted)
+        release(d);
+}
+
+int demux_feed(struct demux *d, const char *data, size_t len, struct err *err)
+{
+    int failed = 0;
+
+    if (d->broken)
+        return broken(d, err);
+    d->inside = true;
+    if (d->raw)
+        take_text(d, DEMUX_STDOUT, data, len);
+    else
+        failed = take_frames(d, data, len, err);
+    leave(d);
+    return failed;
+}
+
+void demux_flush(struct demux *d)
+{
+    d->inside = true;
+    for (int i = 0; i < 2 && !d->unwanted; i++)
+        if (d->line[i].len > 0)
+            hand_out(d, (enum demux_stream)i, "", 0, false);
+    leave(d);
+}
+
+void demux_free(struct demux *d)
+{
+    if (d == NULL)
+        return;
+    if (d->inside)
+        d->unwanted = true;
+    else
+        release(d);
+}
