@@ -1,0 +1,203 @@
+#!/bin/bash
+# build.sh [--if-needed] [TYPE...] -- builds the images that stand in for the
+# official ones where no registry can be reached.
+#
+#   TYPE           base postgres postgis mysql mariadb redis valkey memcached;
+#                  all of them when none is named
+#   --if-needed    only those whose official image is neither in the engine nor
+#                  to be had from its registry, and that are missing or out of
+#                  date (their folder has changed since)
+#
+# Each folder is one image: Dockerfile and docker-entrypoint.sh. What they
+# share (base/*.sh) is added to each build context. Two builds run
+# at a time; what the engine says is kept in build/images/TYPE.log.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/api.sh"
+out=$here/../build/images
+
+suite=trixie
+all="base mysql postgres mariadb postgis redis valkey memcached"
+declare -A version=([base]=trixie [postgres]=17 [postgis]=17-3.5 [mysql]=9.7
+    [mariadb]=11.8 [redis]=8.0 [valkey]=8.1 [memcached]=1.6)
+declare -A official=([base]=debian:trixie-slim [postgres]=postgres:17
+    [postgis]=postgis/postgis:17-3.5 [mysql]=mysql:8.4 [mariadb]=mariadb:11.8
+    [redis]=redis:8.0 [valkey]=valkey/valkey:8.1 [memcached]=memcached:1.6)
+declare -A parent=([base]= [postgres]=base [postgis]=postgres [mysql]=base
+    [mariadb]=base [redis]=base [valkey]=base [memcached]=base)
+
+say() { echo "$*" >&2; }
+
+name_of() { echo "cvx/$1:${version[$1]}"; }
+
+# What an image is made from: its folder, the shared code, its parent.
+source_of() {
+    local type=$1 files=("$here"/base/{entrypoint,sql-server}.sh "$here/$1"/*)
+
+    [ "$type" != base ] || files=("$here/base/rootfs.sh")
+    {
+        cat "${files[@]}"
+        [ -z "${parent[$type]}" ] || source_of "${parent[$type]}"
+    } | sha256sum | cut -c1-16
+}
+
+is_built() {
+    local label
+
+    label=$(api GET "/images/$(name_of "$1")/json" | json_string cvx.source || true)
+    [ "$label" = "$(source_of "$1")" ]
+}
+
+# Does a registry answer, and has it the image? One that does not answer is
+# asked only once. Podman has no such question: there the pull is the answer.
+is_pullable() {
+    local ref=$1 status answer
+
+    [ ! -e "$out/no-registry" ] || return 1
+    status=$(api_status "/distribution/$ref/json" -m 30 || true)
+    case $status in
+    200) return 0 ;;
+    404)
+        answer=$(api POST "/images/create?fromImage=${ref%:*}&tag=${ref##*:}" -m 600 || true)
+        [ "$(api_status "/images/$ref/json")" != 200 ] || return 0
+        ;;
+    *) answer=$(api GET "/distribution/$ref/json" -m 30 2>&1 || true) ;;
+    esac
+    if grep -qiE 'dial|lookup|timeout|timed out|refused|unreachable|EOF' <<<"$answer"; then
+        touch "$out/no-registry"
+    fi
+    return 1
+}
+
+is_needed() {
+    [ "$(api_status "/images/${official[$1]}/json")" != 200 ] &&
+        ! is_pullable "${official[$1]}" && ! is_built "$1"
+}
+
+# The engine answers 200 and then tells of failures in its stream.
+check() {
+    local type=$1 log=$2
+
+    if grep -q '"error"' "$log" || ! is_built "$type"; then
+        grep -o '"\(stream\|error\)":"[^"]*"' "$log" | tail -n 15 |
+            sed 's/^"[a-z]*":"//; s/\\n"$//; s/"$//' >&2
+        [ -s "$log" ] && ! grep -q '"stream"\|"error"' "$log" &&
+            tail -n 5 "$log" >&2
+        say "ERROR: image $(name_of "$type") was not built (log: $log)"
+        return 1
+    fi
+}
+
+# Percent-encodes what goes into a query.
+encode() {
+    local text=$1 i c
+
+    for ((i = 0; i < ${#text}; i++)); do
+        c=${text:i:1}
+        case $c in
+        [a-zA-Z0-9._-]) printf '%s' "$c" ;;
+        *) printf '%%%02X' "'$c" ;;
+        esac
+    done
+}
+
+build_base() {
+    local log=$out/base.log tar=$out/base.tar changes
+
+    "$here/setup.sh" mmdebstrap curl
+    rm -f "$tar"
+    if ! "$here/base/rootfs.sh" $suite "$tar" >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        say "ERROR: mmdebstrap could not make Debian $suite (log: $log)"
+        return 1
+    fi
+    changes="changes=$(encode 'CMD ["bash"]')"
+    changes+="&changes=$(encode "LABEL cvx.kind=standin cvx.standin=base \
+cvx.version=$suite cvx.source=$(source_of base)")"
+    api POST "/images/create?fromSrc=-&repo=cvx/base&tag=$suite&$changes" \
+        -H 'Content-Type: application/x-tar' -T "$tar" >>"$log" || true
+    rm -f "$tar"
+    check base "$log"
+}
+
+build_image() {
+    local type=$1 log=$out/$1.log labels
+
+    labels=$(printf '{"cvx.kind":"standin","cvx.standin":"%s","cvx.version":"%s","cvx.source":"%s"}' \
+        "$type" "${version[$type]}" "$(source_of "$type")")
+    tar -C "$here/$type" --owner=0 --group=0 --numeric-owner -c . \
+        -C "$here/base" ./entrypoint.sh ./sql-server.sh |
+        api POST "/build?version=1&rm=1&forcerm=1&t=$(encode "$(name_of "$type")")&labels=$(encode "$labels")" \
+            -H 'Content-Type: application/x-tar' --data-binary @- >"$log" || true
+    check "$type" "$log"
+}
+
+id_of() { api GET "/images/$(name_of "$1")/json" | json_string Id || true; }
+
+# What the new image replaces is removed, unless something still uses it.
+build() {
+    local begun=$SECONDS old
+
+    say "Building $(name_of "$1")"
+    old=$(id_of "$1")
+    if [ "$1" = base ]; then build_base; else build_image "$1"; fi || return 1
+    if [ -n "$old" ] && [ "$old" != "$(id_of "$1")" ]; then
+        api DELETE "/images/$old" -o /dev/null
+    fi
+    say "Built $(name_of "$1") in $((SECONDS - begun)) s"
+}
+
+# An image's parents before it; the base of official name may be missing too.
+add() {
+    [[ " $todo " != *" $1 "* ]] || return 0
+    [ -z "${parent[$1]}" ] || is_built "${parent[$1]}" || add "${parent[$1]}"
+    todo+=" $1"
+}
+
+is_running() { jobs -rp | grep -qx "$1"; }
+
+# Two at a time; a parent is awaited before its child.
+build_all() {
+    local type parent_pid
+    declare -A pid
+
+    for type in $todo; do
+        parent_pid=${pid[${parent[$type]:-none}]:-}
+        while [ "$(jobs -rp | wc -l)" -ge 2 ] ||
+            { [ -n "$parent_pid" ] && is_running "$parent_pid"; }; do
+            wait -n || true
+        done
+        [ ! -e "$out/failed" ] || break
+        { build "$type" || touch "$out/failed"; } &
+        pid[$type]=$!
+    done
+    wait
+    [ ! -e "$out/failed" ]
+}
+
+if_needed= todo= types=
+for arg; do
+    case $arg in
+    --if-needed) if_needed=yes ;;
+    *)
+        if [ -z "${version[$arg]:-}" ]; then
+            say "usage: build.sh [--if-needed] [TYPE...], TYPE one of: $all"
+            exit 64
+        fi
+        types+=" $arg"
+        ;;
+    esac
+done
+
+host=$("$here/engine.sh")
+api_use "$host"
+mkdir -p "$out"
+exec 9>"$out/lock" # not before an engine was started: it would inherit it
+flock 9            # another run may be building the very same
+rm -f "$out/no-registry" "$out/failed"
+for type in ${types:-$all}; do
+    if [ -z "$if_needed" ] || is_needed "$type"; then
+        add "$type"
+    fi
+done
+build_all

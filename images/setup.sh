@@ -1,0 +1,58 @@
+#!/bin/bash
+# setup.sh GROUP... -- installs the Debian packages that are missing.
+#
+#   setup.sh packages        what `make` needs to build cvx and rackd
+#   setup.sh test-packages   what `make check` needs on top
+#   setup.sh PACKAGE...      these (the scripts beside this one do that)
+#
+# Nothing happens, fast, where all is installed. Uses sudo when not root.
+set -euo pipefail
+
+build="build-essential pkg-config libuv1-dev libcurl4-openssl-dev libcjson-dev
+libyaml-dev libssl-dev libarchive-dev uthash-dev node-llhttp curl
+ca-certificates"
+tests="libcmocka-dev bats jq perl valgrind clang-14 clang-tidy clang-format
+libclang-rt-14-dev gcovr python3 openssl socat procps util-linux"
+
+wanted=()
+for arg; do
+    case $arg in
+    packages) wanted+=($build) ;;
+    test-packages) wanted+=($build $tests) ;;
+    -*) echo "usage: setup.sh packages|test-packages|PACKAGE..." >&2; exit 64 ;;
+    *) wanted+=("$arg") ;;
+    esac
+done
+[ ${#wanted[@]} -gt 0 ] || exit 0
+
+# dpkg-query fails when one name is unknown to it: that one is missing too.
+have=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" \
+    2>/dev/null | sed -n 's/^ii *//p' || true)
+missing=$(printf '%s\n' "${wanted[@]}" | sort -u |
+    grep -vxF -f <(printf '%s\n' "$have" | sed 's/:.*//') || true)
+[ -n "$missing" ] || exit 0
+
+root=()
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "ERROR: these packages are missing and you are not root:" $missing >&2
+        echo "Ask for: apt-get install" $missing >&2
+        exit 1
+    fi
+    root=(sudo)
+fi
+
+echo "Installing" $missing >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt_get() {
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq \
+        -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 </dev/null
+}
+# The lists of a fresh machine are empty, those of an old one out of date.
+install() { apt_get install --no-install-recommends $missing; }
+if ! { apt_get update && install; } && ! { apt_get update && install; }; then
+    tail -n 20 "$log" >&2
+    echo "ERROR: apt-get could not install:" $missing >&2
+    exit 1
+fi
