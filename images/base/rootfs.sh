@@ -58,5 +58,5 @@ mmdebstrap --variant=minbase --include=gosu \
     --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-include=/usr/share/locale/locale.alias' \
-    --customize-hook='printf "%s\n" "$clean" >"$1/etc/apt/apt.conf.d/docker-clean"' \
+    --customize-hook='printf "%s\n" "$clean" >"$1/etc/apt/apt.conf.d/docker-clean"; rm -f "$1"/var/cache/apt/*.bin' \
     "$suite" "$file" - <<<"$list"
