@@ -1,7 +1,8 @@
 /*
  * resource -- the table of resource types: what DESIGN calls "one row per
  * type". plan_make() reads it; adding a type is adding a row and a golden
- * file.
+ * file. In `url` and `env`, {user} {pass} {host} {port} {name} are filled in
+ * from the resource's variables.
  */
 #ifndef PLAN_RESOURCE_H
 #define PLAN_RESOURCE_H
@@ -18,10 +19,16 @@ struct resource_type {
     const char *standin;    /* images/FOLDER; NULL: none */
     int port;               /* 0: no container (efs) */
     enum plan_probe probe;
-    const char *url;  /* "postgres://{user}:{pass}@{host}:{port}/{name}" */
-    bool has_login;   /* USER, PASS and NAME are not empty */
-    const char *env;  /* container's own: "POSTGRES_USER={user}\n..." */
-    const char *data; /* data directory inside, for --keep-data; or NULL */
+    const char *url;    /* "postgres://{user}:{pass}@{host}:{port}/{name}" */
+    bool has_login;     /* USER, PASS and NAME are not empty */
+    bool data_by_major; /* a newer server refuses an older one's data */
+    const char *env;    /* container's own: "POSTGRES_USER={user}\n..." */
+    const char *data;   /* data directory inside, for --keep-data; or NULL */
+
+    /* More environment and server arguments, one a line; NULL: none. */
+    const char *kept_env, *kept_args;       /* with --keep-data */
+    const char *scratch_env, *scratch_args; /* without: speed over safety */
+    const char *init_sql; /* run once by the image's entrypoint; or NULL */
 };
 
 /* NULL when there is no such type; *nearest (may be NULL) then names the

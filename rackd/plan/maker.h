@@ -1,0 +1,76 @@
+/*
+ * maker -- what the parts of plan_make() share. Private to plan/.
+ *
+ * plan.c walks the manifest and calls the others in this order: resources
+ * (they claim the names of their volumes first, which must not depend on
+ * services), then each service's environment and mounts.
+ */
+#ifndef PLAN_MAKER_H
+#define PLAN_MAKER_H
+
+#include "base/diag.h"
+#include "base/env.h"
+#include "manifest/manifest.h"
+#include "plan/plan.h"
+#include "plan/resource.h"
+
+/* The system's variables that do not differ between services come from opts;
+ * everything here is borrowed but `services`, `build_keys`, `volume_keys`. */
+struct maker {
+    const struct manifest *m;
+    const struct plan_opts *opts;
+    struct diags *diags;
+    struct plan *plan;
+    struct env services;     /* set of the names of all services */
+    struct env builds;       /* "path\ndockerfile" -> index */
+    struct env volumes;      /* what it is for -> index: see volumes.c */
+    struct env volume_names; /* set of the names given so far */
+};
+
+/* "" for NULL. */
+const char *blank_if_null(const char *text);
+
+/* First match; NULL when there is none. */
+const struct plan_resource *maker_resource(const struct maker *mk,
+                                           const char *name);
+
+/* KEY=VALUE, by key, appended to `out`. */
+void env_sorted(const struct env *env, struct strv *out);
+
+/* ---- resources.c ------------------------------------------------------- */
+
+/* Every resource of the manifest, in its order. */
+void make_resources(struct maker *mk);
+
+/* ---- services.c -------------------------------------------------------- */
+
+/* The same for services, and what they are built from. */
+void make_services(struct maker *mk);
+
+/* ---- environ.c --------------------------------------------------------- */
+
+/* The environment of a service, sorted, to `out`; required keys that are not
+ * there are an error. */
+void make_environ(struct maker *mk, const struct manifest_service *s,
+                  struct strv *out);
+
+/* One warning for the keys of .env that nobody asks for. */
+void warn_undeclared(struct maker *mk);
+
+/* ---- volumes.c --------------------------------------------------------- */
+
+void make_efs(struct maker *mk, const struct manifest_resource *r,
+              struct plan_resource *out);
+
+/* Index of the volume that keeps the resource's data. */
+int make_data_volume(struct maker *mk, const char *resource, const char *what);
+
+/* `volumes` and volumeOptions of a service. */
+void make_mounts(struct maker *mk, const struct manifest_service *s,
+                 struct plan_container *out);
+
+/* volumeOptions of its initContainer. */
+void make_init_mounts(struct maker *mk, const struct manifest_service *s,
+                      struct plan_container *out);
+
+#endif /* PLAN_MAKER_H */

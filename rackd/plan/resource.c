@@ -1,0 +1,221 @@
+#include "plan/resource.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Longer words are never a slip of the pen. */
+#define WORD_MAX 40
+
+#define POSTGRES_URL                                                           \
+    "postgres://{user}:{pass}@{host}:{port}/{name}?sslmode=disable"
+#define POSTGRES_ENV                                                           \
+    "POSTGRES_USER={user}\nPOSTGRES_PASSWORD={pass}\nPOSTGRES_DB={name}"
+/* A subdirectory: initdb wants an empty directory, a volume's root may hold
+ * lost+found; and naming it keeps 18 and later from looking elsewhere. */
+#define POSTGRES_DATA     "/var/lib/postgresql/data"
+#define POSTGRES_KEPT_ENV "PGDATA=" POSTGRES_DATA "/pgdata"
+#define POSTGRES_SCRATCH                                                       \
+    "-c\nfsync=off\n-c\nfull_page_writes=off\n-c\nsynchronous_commit=off"
+
+#define MYSQL_URL "mysql://{user}:{pass}@{host}:{port}/{name}"
+/* The entrypoint gives the user its own database only; a test suite wants to
+ * create more of them. */
+#define MYSQL_GRANT "GRANT ALL ON *.* TO 'app'@'%';\n"
+
+/* An empty word after --save: no snapshots. */
+#define REDIS_SCRATCH "--save\n\n--appendonly\nno"
+#define REDIS_KEPT    "--appendonly\nyes"
+
+static const struct resource_type types[] = {
+    {
+        .kind = "postgres",
+        .aliases = { "rds-postgres" },
+        .image = "postgres",
+        .version = "17",
+        .standin = "postgres",
+        .port = 5432,
+        .probe = PROBE_POSTGRES,
+        .url = POSTGRES_URL,
+        .has_login = true,
+        .env = POSTGRES_ENV,
+        .data = POSTGRES_DATA,
+        .kept_env = POSTGRES_KEPT_ENV,
+        .scratch_args = POSTGRES_SCRATCH,
+        .data_by_major = true,
+    },
+    {
+        .kind = "postgis",
+        .image = "postgis/postgis",
+        .version = "17-3.5",
+        .standin = "postgres",
+        .port = 5432,
+        .probe = PROBE_POSTGRES,
+        .url = POSTGRES_URL,
+        .has_login = true,
+        .env = POSTGRES_ENV,
+        .data = POSTGRES_DATA,
+        .kept_env = POSTGRES_KEPT_ENV,
+        .scratch_args = POSTGRES_SCRATCH,
+        .data_by_major = true,
+    },
+    {
+        .kind = "mysql",
+        .aliases = { "rds-mysql" },
+        .image = "mysql",
+        .version = "8.4",
+        .standin = "mysql",
+        .port = 3306,
+        .probe = PROBE_MYSQL,
+        .url = MYSQL_URL,
+        .has_login = true,
+        .env = "MYSQL_ROOT_PASSWORD={pass}\nMYSQL_DATABASE={name}\n"
+               "MYSQL_USER={user}\nMYSQL_PASSWORD={pass}",
+        .data = "/var/lib/mysql",
+        .scratch_env = "MYSQL_INITDB_SKIP_TZINFO=1",
+        /* 5.7 knows the X plugin only once it is loaded: hence "loose". */
+        .scratch_args = "--skip-log-bin\n--innodb-flush-log-at-trx-commit=0\n"
+                        "--innodb-doublewrite=OFF\n--loose-mysqlx=0\n"
+                        "--performance-schema=OFF",
+        .init_sql = MYSQL_GRANT,
+    },
+    {
+        .kind = "mariadb",
+        .aliases = { "rds-mariadb" },
+        .image = "mariadb",
+        .version = "11.8",
+        .standin = "mariadb",
+        .port = 3306,
+        .probe = PROBE_MYSQL,
+        .url = MYSQL_URL,
+        .has_login = true,
+        .env = "MARIADB_ROOT_PASSWORD={pass}\nMARIADB_DATABASE={name}\n"
+               "MARIADB_USER={user}\nMARIADB_PASSWORD={pass}",
+        .data = "/var/lib/mysql",
+        .scratch_env = "MARIADB_INITDB_SKIP_TZINFO=1",
+        .scratch_args = "--skip-log-bin\n--innodb-flush-log-at-trx-commit=0\n"
+                        "--innodb-doublewrite=0",
+        .init_sql = MYSQL_GRANT,
+    },
+    {
+        .kind = "redis",
+        .aliases = { "elasticache-redis" },
+        .image = "redis",
+        .version = "8.0",
+        .standin = "redis",
+        .port = 6379,
+        .probe = PROBE_REDIS,
+        .url = "redis://{host}:{port}/0",
+        .data = "/data",
+        .kept_args = REDIS_KEPT,
+        .scratch_args = REDIS_SCRATCH,
+    },
+    {
+        .kind = "valkey",
+        .image = "valkey/valkey",
+        .version = "8.1",
+        .standin = "valkey",
+        .port = 6379,
+        .probe = PROBE_REDIS,
+        .url = "redis://{host}:{port}/0",
+        .data = "/data",
+        .kept_args = REDIS_KEPT,
+        .scratch_args = REDIS_SCRATCH,
+    },
+    {
+        .kind = "memcached",
+        .aliases = { "elasticache-memcached" },
+        .image = "memcached",
+        .version = "1.6",
+        .standin = "memcached",
+        .port = 11211,
+        .probe = PROBE_MEMCACHED,
+        .url = "memcached://{host}:{port}",
+    },
+    { .kind = "efs" },
+};
+
+#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+/* The n-th name of a type: its kind, then its aliases; NULL past the last. */
+static const char *name_of(const struct resource_type *type, size_t n)
+{
+    return n == 0 ? type->kind : type->aliases[n - 1];
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+    unsigned least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Levenshtein's distance, one row at a time; letters in either case. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned row[WORD_MAX + 1];
+    size_t a_len = strlen(a), b_len = strlen(b);
+
+    if (a_len > WORD_MAX || b_len > WORD_MAX)
+        return WORD_MAX;
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 1; i <= a_len; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_len; j++) {
+            bool same = strncasecmp(a + i - 1, b + j - 1, 1) == 0;
+            unsigned above = row[j];
+
+            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + !same);
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+static const char *find_nearest(const char *word)
+{
+    unsigned best = strlen(word) <= 4 ? 2 : 4; /* this many is too far */
+    const char *found = NULL, *name;
+
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        for (size_t n = 0; (name = name_of(&types[i], n)) != NULL; n++) {
+            unsigned far = distance(word, name);
+
+            if (far < best) {
+                best = far;
+                found = name;
+            }
+        }
+    }
+    return found;
+}
+
+const struct resource_type *resource_find(const char *type,
+                                          const char **nearest)
+{
+    const char *name;
+
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        for (size_t n = 0; (name = name_of(&types[i], n)) != NULL; n++)
+            if (strcmp(name, type) == 0)
+                return &types[i];
+    if (nearest != NULL)
+        *nearest = find_nearest(type);
+    return NULL;
+}
+
+char *resource_names(void)
+{
+    struct str all = { 0 };
+    const char *name;
+
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        for (size_t n = 0; (name = name_of(&types[i], n)) != NULL; n++)
+            str_printf(&all, "%s%s", all.len == 0 ? "" : ", ", name);
+    return str_take(&all);
+}

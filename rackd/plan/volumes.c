@@ -1,0 +1,353 @@
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "plan/maker.h"
+
+/* Long enough for any real name, short enough for an engine's limits. */
+#define NAME_MAX_LEN 80
+
+#define EFS_ID   1000
+#define EFS_MODE 0777
+
+/* The only host paths that are mounted as such, as Convox has them; exactly
+ * these strings. Any other name is a volume's. */
+static const char *const host_paths[] = {
+    "/cgroup/",
+    "/proc/",
+    "/sys/fs/cgroup/",
+    "/sys/kernel/debug/",
+    "/var/log/audit/",
+    "/var/run/",
+    "/var/run/docker.sock",
+    "/dev/log",
+    "/etc/passwd",
+    "/var/lib/docker/containers/",
+};
+
+static bool is_host_path(const char *path)
+{
+    for (size_t i = 0; i < sizeof(host_paths) / sizeof(host_paths[0]); i++)
+        if (strcmp(path, host_paths[i]) == 0)
+            return true;
+    return false;
+}
+
+/* ---- names ------------------------------------------------------------- */
+
+/* "/var/lib/x" -> "var-lib-x": what an engine takes as part of a name. */
+static char *clean_name(const char *raw)
+{
+    struct str name = { 0 };
+
+    for (; *raw != '\0' && name.len < NAME_MAX_LEN; raw++) {
+        char c = *raw;
+
+        if (isalnum((unsigned char)c) || c == '_' || c == '.')
+            str_add_char(&name, c);
+        else if (name.len > 0 && name.s[name.len - 1] != '-')
+            str_add_char(&name, '-');
+    }
+    while (name.len > 0 && name.s[name.len - 1] == '-')
+        str_cut(&name, name.len - 1);
+    if (name.len == 0)
+        str_add(&name, "volume");
+    return str_take(&name);
+}
+
+/* Two volumes whose names come out the same are still two. */
+static char *free_name(struct maker *mk, const char *raw)
+{
+    char *base = clean_name(raw), *name = xstrdup(base);
+
+    for (unsigned n = 2; env_get(&mk->volume_names, name) != NULL; n++) {
+        free(name);
+        name = xasprintf("%s-%u", base, n);
+    }
+    env_set(&mk->volume_names, name, "", NULL);
+    free(base);
+    return name;
+}
+
+static struct plan_volume *add_volume(struct maker *mk, const char *name)
+{
+    struct plan_volume *volume = vec_add(&mk->plan->volumes);
+
+    volume->name = free_name(mk, name);
+    volume->uid = volume->gid = -1;
+    return volume;
+}
+
+/*
+ * Index of a shared volume, made when it is first asked for. The key says
+ * what it is for:
+ *
+ *     shared FROM           `volumes`: by name or path, in the app
+ *     id ID                 awsEfs, azureFiles: in the app
+ *     empty SERVICE ID      emptyDir: of one service
+ */
+static int find_or_add(struct maker *mk, const char *key, const char *name)
+{
+    const char *known = env_get(&mk->volumes, key);
+    cleanup_free char *place = NULL;
+    long at;
+
+    if (known != NULL && str_to_long(known, 0, 1 << 30, &at))
+        return (int)at;
+    add_volume(mk, name);
+    at = (long)mk->plan->volumes.len - 1;
+    place = xasprintf("%ld", at);
+    env_set(&mk->volumes, key, place, NULL);
+    return (int)at;
+}
+
+/* ---- resources --------------------------------------------------------- */
+
+static const struct manifest_option *
+find_option(const struct manifest_resource *r, const char *key)
+{
+    for (size_t i = 0; i < r->options.len; i++)
+        if (strcmp(r->options.v[i].key, key) == 0 &&
+            *blank_if_null(r->options.v[i].value) != '\0')
+            return &r->options.v[i];
+    return NULL;
+}
+
+static long read_id(struct maker *mk, const struct manifest_resource *r,
+                    const char *key)
+{
+    const struct manifest_option *option = find_option(r, key);
+    long id = EFS_ID;
+
+    if (option != NULL && !str_to_long(option->value, 0, 0x7fffffff, &id))
+        diags_add(mk->diags, DIAG_ERROR, option->pos,
+                  "resource %s: %s is a number such as %d, not %s", r->name,
+                  key, EFS_ID, option->value);
+    return id;
+}
+
+/* Octal, as chmod takes it: 777, 0777, 0o777. */
+static unsigned read_mode(struct maker *mk, const struct manifest_resource *r)
+{
+    const struct manifest_option *option = find_option(r, "permissions");
+    const char *digits;
+
+    if (option == NULL)
+        return EFS_MODE;
+    digits = option->value;
+    if (str_starts(digits, "0o"))
+        digits += 2;
+    if (strlen(digits) <= 5 && digits[0] != '\0' &&
+        digits[strspn(digits, "01234567")] == '\0' &&
+        strtoul(digits, NULL, 8) <= 07777)
+        return (unsigned)strtoul(digits, NULL, 8);
+    diags_add(mk->diags, DIAG_ERROR, option->pos,
+              "resource %s: permissions are octal digits such as 0777, not %s",
+              r->name, option->value);
+    return EFS_MODE;
+}
+
+static bool leaves_root(const char *path)
+{
+    while (*path != '\0') {
+        size_t len = strcspn(path, "/");
+
+        if (len == 2 && path[0] == '.' && path[1] == '.')
+            return true;
+        path += len + (path[len] == '/');
+    }
+    return false;
+}
+
+/* Without the slashes around it; NULL for the root. */
+static char *read_subpath(struct maker *mk, const struct manifest_resource *r)
+{
+    const struct manifest_option *option = find_option(r, "path");
+    const char *path;
+    size_t len;
+
+    if (option == NULL)
+        return NULL;
+    if (leaves_root(option->value))
+        diags_add(mk->diags, DIAG_ERROR, option->pos,
+                  "resource %s: path may not contain ..: %s", r->name,
+                  option->value);
+    path = option->value + strspn(option->value, "/");
+    len = strlen(path);
+    while (len > 0 && path[len - 1] == '/')
+        len--;
+    return len == 0 ? NULL : str_dup_len(path, len);
+}
+
+void make_efs(struct maker *mk, const struct manifest_resource *r,
+              struct plan_resource *out)
+{
+    struct plan_volume *volume = add_volume(mk, r->name);
+
+    out->volume = (int)mk->plan->volumes.len - 1;
+    volume->kind = PLAN_VOLUME_EFS;
+    volume->resource = xstrdup(r->name);
+    volume->keep = mk->opts->keep_data;
+    volume->uid = read_id(mk, r, "owner-uid");
+    volume->gid = read_id(mk, r, "owner-gid");
+    volume->mode = read_mode(mk, r);
+    volume->subpath = read_subpath(mk, r);
+}
+
+int make_data_volume(struct maker *mk, const char *resource, const char *what)
+{
+    cleanup_free char *name = xasprintf("%s-%s", resource, what);
+    struct plan_volume *volume = add_volume(mk, name);
+
+    volume->kind = PLAN_VOLUME_DATA;
+    volume->resource = xstrdup(resource);
+    volume->keep = true;
+    return (int)mk->plan->volumes.len - 1;
+}
+
+/* ---- mounts ------------------------------------------------------------ */
+
+/* One owner's mounts in the making. */
+struct mounting {
+    struct maker *mk;
+    const struct manifest_service *s;
+    struct plan_container *out;
+};
+
+static bool is_same(const struct plan_mount *a, const struct plan_mount *b)
+{
+    return a->volume == b->volume && a->memory == b->memory &&
+           strcmp(blank_if_null(a->host), blank_if_null(b->host)) == 0;
+}
+
+/* Takes what `mount` owns. An engine refuses two mounts in one place. */
+static void add_mount(struct mounting *m, struct plan_mount mount,
+                      struct diag_pos pos)
+{
+    for (size_t i = 0; i < m->out->mounts.len; i++) {
+        const struct plan_mount *other = &m->out->mounts.v[i];
+
+        if (strcmp(other->target, mount.target) != 0)
+            continue;
+        if (!is_same(other, &mount))
+            diags_add(m->mk->diags, DIAG_ERROR, pos,
+                      "service %s mounts two volumes at %s", m->s->name,
+                      mount.target);
+        free(mount.host);
+        free(mount.target);
+        return;
+    }
+    *(struct plan_mount *)vec_add(&m->out->mounts) = mount;
+}
+
+static bool lists(const struct manifest_service *s, const char *resource)
+{
+    for (size_t i = 0; i < s->resources.len; i++)
+        if (strcmp(s->resources.v[i].resource, resource) == 0)
+            return true;
+    return false;
+}
+
+/* Index of the efs volume called `from`; -1 when there is none to use. */
+static int find_efs(struct mounting *m, const char *from, struct diag_pos pos)
+{
+    const struct plan_resource *r = maker_resource(m->mk, from);
+
+    if (r == NULL || r->volume < 0)
+        return -1;
+    if (lists(m->s, from))
+        return r->volume;
+    diags_add(m->mk->diags, DIAG_WARNING, pos,
+              "service %s mounts %s without listing it under `resources`: it "
+              "gets a volume of its own, not the resource's",
+              m->s->name, from);
+    return -1;
+}
+
+static int shared_volume(struct maker *mk, const char *from)
+{
+    cleanup_free char *key = xasprintf("shared\n%s", from);
+
+    return find_or_add(mk, key, from);
+}
+
+static void make_mount(struct mounting *m, const struct manifest_volume *v)
+{
+    const char *from = *blank_if_null(v->from) == '\0' ? v->to : v->from;
+    struct plan_mount mount = { .volume = -1 };
+
+    if (v->to[0] != '/') {
+        diags_add(m->mk->diags, DIAG_ERROR, v->pos,
+                  "service %s: volume %s: the path inside the container "
+                  "begins with a /",
+                  m->s->name, v->to);
+        return;
+    }
+    mount.target = xstrdup(v->to);
+    if (is_host_path(from))
+        mount.host = xstrdup(from);
+    else
+        mount.volume = find_efs(m, from, v->pos);
+    if (mount.host == NULL && mount.volume < 0) {
+        mount.volume = shared_volume(m->mk, from);
+        if (from[0] == '/' && from != v->to)
+            diags_add(m->mk->diags, DIAG_NOTE, v->pos,
+                      "service %s: %s names a volume of the app, not a "
+                      "directory of this machine",
+                      m->s->name, from);
+    }
+    add_mount(m, mount, v->pos);
+}
+
+static int option_volume(struct mounting *m,
+                         const struct manifest_volume_option *o)
+{
+    cleanup_free char *key = NULL, *name = NULL;
+
+    if (o->kind == VOLUME_EMPTY_DIR) {
+        key = xasprintf("empty\n%s\n%s", m->s->name, o->id);
+        name = xasprintf("%s-%s", m->s->name, o->id);
+    } else {
+        key = xasprintf("id\n%s", o->id);
+        name = xstrdup(o->id);
+    }
+    return find_or_add(m->mk, key, name);
+}
+
+/* What lacks an id or a path is the manifest's error. */
+static void make_option(struct mounting *m,
+                        const struct manifest_volume_option *o)
+{
+    struct plan_mount mount = { .volume = -1, .read_only = o->read_only };
+
+    if (*blank_if_null(o->id) == '\0' || *blank_if_null(o->mount_path) == '\0')
+        return;
+    mount.target = xstrdup(o->mount_path);
+    mount.memory = o->kind == VOLUME_EMPTY_DIR && o->memory;
+    if (!mount.memory)
+        mount.volume = option_volume(m, o);
+    add_mount(m, mount, m->s->pos);
+}
+
+void make_mounts(struct maker *mk, const struct manifest_service *s,
+                 struct plan_container *out)
+{
+    struct mounting m = { .mk = mk, .s = s, .out = out };
+
+    for (size_t i = 0; i < s->volumes.len; i++)
+        make_mount(&m, &s->volumes.v[i]);
+    for (size_t i = 0; i < s->volume_options.len; i++)
+        make_option(&m, &s->volume_options.v[i]);
+}
+
+void make_init_mounts(struct maker *mk, const struct manifest_service *s,
+                      struct plan_container *out)
+{
+    struct mounting m = { .mk = mk, .s = s, .out = out };
+
+    for (size_t i = 0; i < s->init_container.volume_options.len; i++)
+        make_option(&m, &s->init_container.volume_options.v[i]);
+}
