@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 /* A source line longer than this is shown around the place only. */
 #define SHOWN_MAX 120
@@ -96,27 +97,6 @@ static bool find_line(const char *source, size_t len, unsigned line,
     return true;
 }
 
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f;
-}
-
-/* How many bytes the UTF-8 sequence at `s` has; 0 when it is not valid. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-    size_t n = s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-               : s[0] >= 0xe0              ? 3
-               : s[0] >= 0xc2              ? 2
-                                           : 0;
-
-    if (n == 0 || n > left || s[0] >= 0xf5)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
 /* One column per character, so that the caret stands where it should. */
 static void show_bytes(const char *text, size_t len, struct str *out,
                        size_t caret, size_t *caret_col)
@@ -125,16 +105,14 @@ static void show_bytes(const char *text, size_t len, struct str *out,
 
     for (size_t i = 0; i < len; col++) {
         unsigned char c = (unsigned char)text[i];
-        size_t n = is_plain(c)
-                       ? 1
-                       : utf8_len((const unsigned char *)text + i, len - i);
+        size_t n = utf8_len(text + i, len - i);
 
         if (i <= caret)
             *caret_col = col;
         if (c == '\t')
             str_add_char(out, ' ');
-        else if (n == 0)
-            str_add(out, "?");
+        else if (n == 0 || c < 0x20 || c == 0x7f)
+            str_add_char(out, '?');
         else
             str_add_len(out, text + i, n);
         i += n == 0 ? 1 : n;

@@ -10,6 +10,7 @@
 #define ENGINE_CONTEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/strv.h"
 
@@ -44,5 +45,10 @@ int context_pack(int *fd, char **dockerfile_name, const char *dir,
  * *out. */
 int context_files(char **out, size_t *len, const struct strv *paths,
                   const struct strv *texts, struct err *err);
+
+/* A tar of one directory entry: extracted, it gives that directory this owner
+ * and mode. The caller frees *out. */
+int context_directory(char **out, size_t *len, const char *path, long uid,
+                      long gid, unsigned mode, struct err *err);
 
 #endif /* ENGINE_CONTEXT_H */
