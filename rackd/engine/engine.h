@@ -43,11 +43,12 @@ struct engine_call; /* in flight; valid until its callback returns */
 /*
  * The endpoint the docker CLI would use, then the usual sockets: DOCKER_HOST;
  * DOCKER_CONTEXT; currentContext of $DOCKER_CONFIG/config.json; then the
- * first socket that exists of /var/run/docker.sock, rootless, Desktop,
- * Colima, OrbStack, Rancher, Podman. `env` is the user's environment (HOME,
- * XDG_RUNTIME_DIR, DOCKER_*). On success *out is "unix://..." or "tcp://..."
- * (the caller frees it) and *why says where it came from ("DOCKER_HOST",
- * "context desktop", "socket"; static or owned by out_why). Reads files.
+ * first socket that answers (else: that exists) of /var/run/docker.sock,
+ * rootless, Desktop, Colima, OrbStack, Rancher, Podman. `env` is the user's
+ * environment (HOME, XDG_RUNTIME_DIR, DOCKER_*). On success *out is
+ * "unix://..." or "tcp://..." and *why says where it came from
+ * ("DOCKER_HOST", "context desktop", "socket"); the caller frees both. Reads
+ * files.
  */
 int engine_find(char **out, char **why, const struct env *env, struct err *err);
 

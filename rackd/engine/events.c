@@ -1,0 +1,114 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/client.h"
+#include "engine/json.h"
+#include "engine/lines.h"
+#include "engine/path.h"
+
+struct events {
+    struct engine_call call; /* first: see call_new() */
+    engine_event_cb event;
+    engine_done_cb ready;
+    struct lines lines;
+};
+
+static void events_release(struct engine_call *call)
+{
+    lines_release(&container_of(call, struct events, call)->lines);
+}
+
+static void on_head(struct engine_call *call)
+{
+    container_of(call, struct events, call)->ready(NULL, call->user);
+}
+
+/* A double cannot hold nanoseconds since 1970, so they are read from the
+ * text. Inside a JSON string the quotes would have backslashes. */
+static long long time_ns(const char *line, const cJSON *json)
+{
+    static const char key[] = "\"timeNano\":";
+    const char *at = strstr(line, key);
+
+    if (at == NULL)
+        return json_int(json, "time") * 1000000000LL;
+    return strtoll(at + strlen(key), NULL, 10);
+}
+
+static int exit_code(const cJSON *attributes)
+{
+    const char *text = json_text(attributes, "exitCode");
+    long code;
+
+    if (*text == '\0')
+        text = json_text(attributes, "containerExitCode"); /* Podman */
+    return str_to_long(text, -1, 0xffff, &code) ? (int)code : 0;
+}
+
+static bool on_line(const char *line, size_t len, void *user)
+{
+    struct events *ev = user;
+    const cJSON *attributes;
+    cJSON *json;
+
+    (void)len;
+    line += *line == '\x1e'; /* application/json-seq */
+    json = cJSON_Parse(line);
+    if (json != NULL && *json_text(json, "Type") != '\0') {
+        attributes = json_get(json_get(json, "Actor"), "Attributes");
+        ev->event(
+            &(struct engine_event){
+                .type = json_text(json, "Type"),
+                .action = json_text(json, "Action"),
+                .id = json_text(json_get(json, "Actor"), "ID"),
+                .exit_code = exit_code(attributes),
+                .session = json_text(attributes, "cvx.session"),
+                .kind = json_text(attributes, "cvx.kind"),
+                .name = json_text(attributes, "cvx.name"),
+                .time_ns = time_ns(line, json) },
+            ev->call.user);
+    }
+    cJSON_Delete(json);
+    return call_wanted(&ev->call);
+}
+
+static void on_data(struct engine_call *call, const char *data, size_t len)
+{
+    struct events *ev = container_of(call, struct events, call);
+
+    lines_feed(&ev->lines, data, len, on_line, ev);
+}
+
+static void on_end(struct engine_call *call, const struct answer *a,
+                   const struct err *err)
+{
+    (void)a;
+    call_end(call);
+    call->cb.done(err, call->user);
+}
+
+struct engine_call *engine_events(struct engine *e, const char *label,
+                                  engine_event_cb event, engine_done_cb ready,
+                                  engine_done_cb done, void *user)
+{
+    struct events *ev = call_new(e, sizeof(*ev));
+    cleanup_str struct str path = { 0 };
+
+    ev->call.release = events_release;
+    ev->call.cb.done = done;
+    ev->call.user = user;
+    ev->event = event;
+    ev->ready = ready;
+    str_add(&path, "/events");
+    path_label(&path, label);
+    call_send(&ev->call,
+              &(struct request){ .method = "GET",
+                                 .path = str_c(&path),
+                                 .stream = true,
+                                 .on_head = ready == NULL ? NULL : on_head,
+                                 .on_data = on_data,
+                                 .step = on_end });
+    return &ev->call;
+}

@@ -1,0 +1,52 @@
+#include "engine/path.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/json.h"
+
+static void add_escaped(struct str *path, const char *text, const char *keep)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (isalnum(c) || strchr("-._~", c) != NULL || strchr(keep, c) != NULL)
+            str_add_char(path, (char)c);
+        else
+            str_printf(path, "%%%02X", c);
+    }
+}
+
+void path_begin(struct str *path, const char *kind, const char *id,
+                const char *what)
+{
+    str_add(path, kind);
+    add_escaped(path, id, "/:@");
+    str_add(path, what);
+}
+
+void path_query(struct str *path, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    str_add_char(path, strchr(str_c(path), '?') == NULL ? '?' : '&');
+    str_add(path, key);
+    str_add_char(path, '=');
+    add_escaped(path, value, "/:");
+}
+
+void path_label(struct str *path, const char *label)
+{
+    cJSON *filters;
+    cleanup_free char *text = NULL;
+
+    if (label == NULL)
+        return;
+    filters = cJSON_CreateObject();
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(filters, "label"),
+                         cJSON_CreateString(label));
+    text = json_take_text(filters);
+    path_query(path, "filters", text);
+}

@@ -1,0 +1,51 @@
+/*
+ * engine_fix -- what the tests of engine/ share: a fake engine, a client that
+ * knows it, and callbacks that note what they were told.
+ */
+#ifndef TESTS_ENGINE_FIX_H
+#define TESTS_ENGINE_FIX_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "support/fake_engine.h"
+
+struct engine_fix {
+    uv_loop_t loop;
+    char path[64], endpoint[80];
+    struct fake_engine *fake;
+    struct engine *engine;
+    struct env env;
+    bool done, closed, gone; /* gone: the engine was closed by the test */
+    int calls;               /* of the final callback */
+    struct err err;
+    struct str text; /* whatever was handed out, readable */
+    /* What a callback does besides noting: */
+    bool cancel_in_data, close_in_done, cancel_in_done;
+    struct engine_call *call;
+};
+
+int engine_fix_setup(void **state);
+int engine_fix_teardown(void **state);
+
+/* Callbacks; `user` is the fixture. */
+void fix_done(const struct err *err, void *user);
+void fix_id(const char *id, const struct err *err, void *user);
+void fix_data(const char *data, size_t len, void *user);
+void fix_line(const char *line, size_t len, void *user);
+void fix_ready(const struct err *err, void *user);
+
+/* Note the end of a call, with its error, and act as told. */
+void fix_end(struct engine_fix *f, const struct err *err);
+
+/* Wait for the end of a call, 2 s at most. */
+void fix_wait(struct engine_fix *f);
+
+/* Run the loop for a while in which nothing may end. */
+void fix_idle(struct engine_fix *f, unsigned ms);
+
+#endif /* TESTS_ENGINE_FIX_H */
