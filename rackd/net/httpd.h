@@ -18,7 +18,10 @@
  * Malformed requests are answered 400 and closed. Peers of another uid are
  * refused (SO_PEERCRED; unix sockets only). At most HTTPD_CONNS_MAX
  * connections; a client that sends no whole request for HTTPD_IDLE_MS is
- * dropped (not while a stream of ours is open).
+ * dropped (not while an answer of ours is open). A client counts as gone when
+ * it ends its sending side, and when 64 MiB wait for it. All callbacks run from
+ * the loop, never from inside a function of this header. A process that uses
+ * this ignores SIGPIPE.
  */
 #ifndef NET_HTTPD_H
 #define NET_HTTPD_H
@@ -44,6 +47,9 @@ typedef void (*httpd_closed_cb)(void *user);
 
 int httpd_new(struct httpd **out, uv_loop_t *loop, httpd_request_cb cb,
               void *user, struct err *err);
+
+/* The socket is 0600 from its first moment. One that a dead server left is
+ * replaced; ERR_CONFLICT when somebody answers on it. */
 int httpd_listen_unix(struct httpd *d, const char *path, struct err *err);
 
 /* Listens on 127.0.0.1; *port 0: any, written back. */

@@ -1,0 +1,168 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/httpd_conn.h"
+
+const char *httpd_method(const struct httpd_req *req)
+{
+    return req->conn == NULL ? "" : req->conn->head.method;
+}
+
+const char *httpd_path(const struct httpd_req *req)
+{
+    return str_c(&req->path);
+}
+
+const char *httpd_query(const struct httpd_req *req, const char *name)
+{
+    return httphead_field(&req->query, name, false);
+}
+
+const char *httpd_header(const struct httpd_req *req, const char *name)
+{
+    return req->conn == NULL ? NULL : httphead_header(&req->conn->head, name);
+}
+
+const char *httpd_body(const struct httpd_req *req, size_t *len)
+{
+    static const struct str nothing;
+    const struct str *body =
+        req->conn == NULL ? &nothing : &req->conn->head.body;
+
+    if (len != NULL)
+        *len = body->len;
+    return str_c(body);
+}
+
+void httpd_on_gone(struct httpd_req *req, httpd_gone_cb cb, void *user)
+{
+    req->on_gone = cb;
+    req->gone_user = user;
+}
+
+void httpd_on_drain(struct httpd_req *req, httpd_drain_cb cb, void *user)
+{
+    req->on_drain = cb;
+    req->drain_user = user;
+    if (req->conn != NULL && cb != NULL)
+        conn_want_drain(req->conn);
+}
+
+size_t httpd_queued(const struct httpd_req *req)
+{
+    return req->conn == NULL ? 0 : conn_queued(req->conn);
+}
+
+static const char *reason(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        { 200, "OK" },
+        { 201, "Created" },
+        { 202, "Accepted" },
+        { 204, "No Content" },
+        { 304, "Not Modified" },
+        { 400, "Bad Request" },
+        { 401, "Unauthorized" },
+        { 403, "Forbidden" },
+        { 404, "Not Found" },
+        { 405, "Method Not Allowed" },
+        { 409, "Conflict" },
+        { 413, "Content Too Large" },
+        { 431, "Request Header Fields Too Large" },
+        { 500, "Internal Server Error" },
+        { 503, "Service Unavailable" },
+    };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return "Unknown";
+}
+
+/* The head's first lines; the caller adds what says how long the body is. */
+static void begin(const struct httpd_req *req, int status, const char *type,
+                  struct str *out)
+{
+    const struct conn *c = req->conn;
+
+    str_printf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    if (type != NULL)
+        str_printf(out, "Content-Type: %s\r\n", type);
+    if (c->close_after)
+        str_add(out, "Connection: close\r\n");
+    else if (c->head.is_1_0)
+        str_add(out, "Connection: keep-alive\r\n");
+}
+
+void httpd_answer(struct httpd_req *req, int status, const char *type,
+                  const char *body, size_t len)
+{
+    bool has_body = status != 204 && status != 304;
+    cleanup_str struct str out = { 0 };
+
+    if (req->conn == NULL) {
+        req_free(req);
+        return;
+    }
+    begin(req, status, type, &out);
+    if (has_body)
+        str_printf(&out, "Content-Length: %zu\r\n", len);
+    str_add(&out, "\r\n");
+    if (has_body && !req->head_only)
+        str_add_len(&out, body, len);
+    conn_write(req->conn, str_c(&out), out.len);
+    conn_answered(req->conn);
+}
+
+void httpd_stream(struct httpd_req *req, int status, const char *type)
+{
+    cleanup_str struct str out = { 0 };
+
+    if (req->conn == NULL)
+        return;
+    req->streaming = true;
+    if (!req->chunked) /* only its end says how long it was */
+        req->conn->close_after = true;
+    begin(req, status, type, &out);
+    if (req->chunked)
+        str_add(&out, "Transfer-Encoding: chunked\r\n");
+    str_add(&out, "\r\n");
+    conn_write(req->conn, str_c(&out), out.len);
+}
+
+void httpd_write(struct httpd_req *req, const char *data, size_t len)
+{
+    cleanup_str struct str out = { 0 };
+
+    if (req->conn == NULL || req->head_only || len == 0)
+        return; /* an empty chunk would end the stream */
+    if (!req->chunked) {
+        conn_write(req->conn, data, len);
+        return;
+    }
+    str_printf(&out, "%zx\r\n", len);
+    str_add_len(&out, data, len);
+    str_add(&out, "\r\n");
+    conn_write(req->conn, str_c(&out), out.len);
+}
+
+void httpd_end(struct httpd_req *req)
+{
+    if (req->conn == NULL) {
+        req_free(req);
+        return;
+    }
+    if (req->chunked && !req->head_only)
+        conn_write(req->conn, "0\r\n\r\n", 5);
+    conn_answered(req->conn);
+}
+
+void req_free(struct httpd_req *req)
+{
+    str_release(&req->path);
+    httphead_fields_release(&req->query);
+    free(req);
+}
