@@ -3,8 +3,8 @@
 # tests/support/engine.bash.
 #
 #     api_use "$(images/engine.sh)"         where from now on
-#     api GET /images/cvx/base:trixie/json
-#     api POST /build?t=NAME --data-binary @context.tar
+#     api_curl GET /images/cvx/base:trixie/json
+#     api_curl POST /build?t=NAME --data-binary @context.tar
 
 API_ARGS=()
 API_URL=http://engine
@@ -32,9 +32,9 @@ api_use() {
     esac
 }
 
-# api METHOD PATH [CURL OPTION...]: the answer's body on stdout; curl's own
+# api_curl METHOD PATH [CURL OPTION...]: the answer's body on stdout; curl's own
 # status, which is 0 for an HTTP error too unless --fail is among the options.
-api() {
+api_curl() {
     local method=$1 path=$2
 
     shift 2
@@ -42,12 +42,12 @@ api() {
 }
 
 api_answers() {
-    api GET /_ping -f -m 3 >/dev/null 2>&1
+    api_curl GET /_ping -f -m 3 >/dev/null 2>&1
 }
 
 # The status of a GET: 200, 404, ...; 000 when nothing answered.
 api_status() {
-    api GET "$1" -o /dev/null -w '%{http_code}' "${@:2}" 2>/dev/null
+    api_curl GET "$1" -o /dev/null -w '%{http_code}' "${@:2}" 2>/dev/null
 }
 
 # Text of a JSON answer's first "$1" string; enough for the few we need.

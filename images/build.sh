@@ -44,7 +44,7 @@ source_of() {
 is_built() {
     local label
 
-    label=$(api GET "/images/$(name_of "$1")/json" | json_string cvx.source || true)
+    label=$(api_curl GET "/images/$(name_of "$1")/json" | json_string cvx.source || true)
     [ "$label" = "$(source_of "$1")" ]
 }
 
@@ -58,10 +58,10 @@ is_pullable() {
     case $status in
     200) return 0 ;;
     404)
-        answer=$(api POST "/images/create?fromImage=${ref%:*}&tag=${ref##*:}" -m 600 || true)
+        answer=$(api_curl POST "/images/create?fromImage=${ref%:*}&tag=${ref##*:}" -m 600 || true)
         [ "$(api_status "/images/$ref/json")" != 200 ] || return 0
         ;;
-    *) answer=$(api GET "/distribution/$ref/json" -m 30 2>&1 || true) ;;
+    *) answer=$(api_curl GET "/distribution/$ref/json" -m 30 2>&1 || true) ;;
     esac
     if grep -qiE 'dial|lookup|timeout|timed out|refused|unreachable|EOF' <<<"$answer"; then
         touch "$out/no-registry"
@@ -114,7 +114,7 @@ build_base() {
     changes="changes=$(encode 'CMD ["bash"]')"
     changes+="&changes=$(encode "LABEL cvx.kind=standin cvx.standin=base \
 cvx.version=$suite cvx.source=$(source_of base)")"
-    api POST "/images/create?fromSrc=-&repo=cvx/base&tag=$suite&$changes" \
+    api_curl POST "/images/create?fromSrc=-&repo=cvx/base&tag=$suite&$changes" \
         -H 'Content-Type: application/x-tar' -T "$tar" >>"$log" || true
     rm -f "$tar"
     check base "$log"
@@ -127,12 +127,12 @@ build_image() {
         "$type" "${version[$type]}" "$(source_of "$type")")
     tar -C "$here/$type" --owner=0 --group=0 --numeric-owner -c . \
         -C "$here/base" ./entrypoint.sh ./sql-server.sh |
-        api POST "/build?version=1&rm=1&forcerm=1&t=$(encode "$(name_of "$type")")&labels=$(encode "$labels")" \
+        api_curl POST "/build?version=1&rm=1&forcerm=1&t=$(encode "$(name_of "$type")")&labels=$(encode "$labels")" \
             -H 'Content-Type: application/x-tar' --data-binary @- >"$log" || true
     check "$type" "$log"
 }
 
-id_of() { api GET "/images/$(name_of "$1")/json" | json_string Id || true; }
+id_of() { api_curl GET "/images/$(name_of "$1")/json" | json_string Id || true; }
 
 # What the new image replaces is removed, unless something still uses it.
 build() {
@@ -142,7 +142,7 @@ build() {
     old=$(id_of "$1")
     if [ "$1" = base ]; then build_base; else build_image "$1"; fi || return 1
     if [ -n "$old" ] && [ "$old" != "$(id_of "$1")" ]; then
-        api DELETE "/images/$old" -o /dev/null
+        api_curl DELETE "/images/$old" -o /dev/null
     fi
     say "Built $(name_of "$1") in $((SECONDS - begun)) s"
 }
