@@ -44,7 +44,7 @@ static void add_system(struct environ *e)
     };
 
     for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++)
-        env_set(&e->vars, system[i].key, blank_if_null(system[i].value), NULL);
+        env_set(&e->vars, system[i].key, maker_text(system[i].value), NULL);
     if (e->s->port.port > 0) {
         cleanup_free char *port = xasprintf("%d", e->s->port.port);
 
@@ -126,7 +126,7 @@ static void add_alias(struct environ *e, const struct plan_resource *r,
 
 static void add_resource(struct environ *e, const struct manifest_use *use)
 {
-    const struct plan_resource *r = maker_resource(e->mk, use->resource);
+    const struct plan_resource *r = maker_find_resource(e->mk, use->resource);
     const char *suffix;
 
     if (r != NULL && r->vars.url == NULL)
@@ -216,8 +216,8 @@ static void report_missing(const struct environ *e)
               missing.v[0]);
 }
 
-void make_environ(struct maker *mk, const struct manifest_service *s,
-                  struct strv *out)
+void maker_environ(struct maker *mk, const struct manifest_service *s,
+                   struct strv *out)
 {
     struct environ e = { .mk = mk, .s = s };
 
@@ -229,14 +229,14 @@ void make_environ(struct maker *mk, const struct manifest_service *s,
     add_app(&e);
     report_missing(&e);
 
-    env_sorted(&e.vars, out);
+    maker_env_list(&e.vars, out);
     env_release(&e.vars);
     env_release(&e.links);
     env_release(&e.resources);
     env_release(&e.promised);
 }
 
-void env_sorted(const struct env *env, struct strv *out)
+void maker_env_list(const struct env *env, struct strv *out)
 {
     cleanup_strv struct strv keys = { 0 };
 
@@ -296,7 +296,7 @@ static void report_undeclared(struct maker *mk, const struct env *declared)
               keys.len == 1 ? "it" : "them");
 }
 
-void warn_undeclared(struct maker *mk)
+void maker_warn_undeclared(struct maker *mk)
 {
     struct env declared = { 0 };
 

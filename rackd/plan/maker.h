@@ -14,8 +14,7 @@
 #include "plan/plan.h"
 #include "plan/resource.h"
 
-/* The system's variables that do not differ between services come from opts;
- * everything here is borrowed but `services`, `build_keys`, `volume_keys`. */
+/* What is borrowed comes first; plan_make() releases the sets below it. */
 struct maker {
     const struct manifest *m;
     const struct plan_opts *opts;
@@ -28,49 +27,49 @@ struct maker {
 };
 
 /* "" for NULL. */
-const char *blank_if_null(const char *text);
+const char *maker_text(const char *text);
 
 /* First match; NULL when there is none. */
-const struct plan_resource *maker_resource(const struct maker *mk,
-                                           const char *name);
+const struct plan_resource *maker_find_resource(const struct maker *mk,
+                                                const char *name);
 
 /* KEY=VALUE, by key, appended to `out`. */
-void env_sorted(const struct env *env, struct strv *out);
+void maker_env_list(const struct env *env, struct strv *out);
 
 /* ---- resources.c ------------------------------------------------------- */
 
 /* Every resource of the manifest, in its order. */
-void make_resources(struct maker *mk);
+void maker_resources(struct maker *mk);
 
 /* ---- services.c -------------------------------------------------------- */
 
 /* The same for services, and what they are built from. */
-void make_services(struct maker *mk);
+void maker_services(struct maker *mk);
 
 /* ---- environ.c --------------------------------------------------------- */
 
 /* The environment of a service, sorted, to `out`; required keys that are not
  * there are an error. */
-void make_environ(struct maker *mk, const struct manifest_service *s,
-                  struct strv *out);
+void maker_environ(struct maker *mk, const struct manifest_service *s,
+                   struct strv *out);
 
 /* One warning for the keys of .env that nobody asks for. */
-void warn_undeclared(struct maker *mk);
+void maker_warn_undeclared(struct maker *mk);
 
 /* ---- volumes.c --------------------------------------------------------- */
 
-void make_efs(struct maker *mk, const struct manifest_resource *r,
-              struct plan_resource *out);
+void maker_efs(struct maker *mk, const struct manifest_resource *r,
+               struct plan_resource *out);
 
 /* Index of the volume that keeps the resource's data. */
-int make_data_volume(struct maker *mk, const char *resource, const char *what);
+int maker_data_volume(struct maker *mk, const char *resource, const char *what);
 
 /* `volumes` and volumeOptions of a service. */
-void make_mounts(struct maker *mk, const struct manifest_service *s,
-                 struct plan_container *out);
+void maker_mounts(struct maker *mk, const struct manifest_service *s,
+                  struct plan_container *out);
 
 /* volumeOptions of its initContainer. */
-void make_init_mounts(struct maker *mk, const struct manifest_service *s,
-                      struct plan_container *out);
+void maker_init_mounts(struct maker *mk, const struct manifest_service *s,
+                       struct plan_container *out);
 
 #endif /* PLAN_MAKER_H */

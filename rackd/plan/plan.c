@@ -10,13 +10,13 @@
 /* An app's name is part of container and host names, which end at 63. */
 #define APP_NAME_MAX 40
 
-const char *blank_if_null(const char *text)
+const char *maker_text(const char *text)
 {
     return text == NULL ? "" : text;
 }
 
-const struct plan_resource *maker_resource(const struct maker *mk,
-                                           const char *name)
+const struct plan_resource *maker_find_resource(const struct maker *mk,
+                                                const char *name)
 {
     for (size_t i = 0; i < mk->plan->resources.len; i++)
         if (strcmp(mk->plan->resources.v[i].name, name) == 0)
@@ -71,11 +71,11 @@ struct plan *plan_make(const struct manifest *m, const struct plan_opts *opts,
     for (size_t i = 0; i < m->services.len; i++)
         env_set(&mk.services, m->services.v[i].name, "", NULL);
 
-    make_resources(&mk);
-    make_services(&mk);
+    maker_resources(&mk);
+    maker_services(&mk);
     settle_ports(mk.plan);
-    env_sorted(filled.env, &mk.plan->build_env);
-    warn_undeclared(&mk);
+    maker_env_list(filled.env, &mk.plan->build_env);
+    maker_warn_undeclared(&mk);
     release_maker(&mk);
 
     if (diags->errors == errors)

@@ -22,7 +22,7 @@ static const char *version_of(const struct manifest_resource *r,
 {
     for (size_t i = 0; i < r->options.len; i++)
         if (strcmp(r->options.v[i].key, "version") == 0 &&
-            *blank_if_null(r->options.v[i].value) != '\0')
+            *maker_text(r->options.v[i].value) != '\0')
             return r->options.v[i].value;
     return type->version;
 }
@@ -30,7 +30,7 @@ static const char *version_of(const struct manifest_resource *r,
 static char *make_image(const struct manifest_resource *r,
                         const struct resource_type *type)
 {
-    if (*blank_if_null(r->image) != '\0')
+    if (*maker_text(r->image) != '\0')
         return xstrdup(r->image);
     return xasprintf("%s:%s", type->image, version_of(r, type));
 }
@@ -84,7 +84,7 @@ static void keep_data(struct maker *mk, struct plan_resource *out,
         return;
     what = data_name(out, type);
     mount = vec_add(&out->container.mounts);
-    mount->volume = make_data_volume(mk, out->name, what);
+    mount->volume = maker_data_volume(mk, out->name, what);
     mount->target = xstrdup(type->data);
 }
 
@@ -154,7 +154,7 @@ static void report_unknown(struct maker *mk, const struct manifest_resource *r,
     diags_add(mk->diags, DIAG_ERROR,
               r->type_pos.line > 0 ? r->type_pos : r->pos,
               "unknown resource type: %s%s%s%s; the types are %s", r->type,
-              nearest == NULL ? "" : " (did you mean ", blank_if_null(nearest),
+              nearest == NULL ? "" : " (did you mean ", maker_text(nearest),
               nearest == NULL ? "" : "?)", names);
 }
 
@@ -162,7 +162,7 @@ static void report_unknown(struct maker *mk, const struct manifest_resource *r,
 static const char *overlay(struct maker *mk, const char *name)
 {
     cleanup_free char *key = vars_key(name, "URL");
-    const char *url = blank_if_null(env_get(mk->opts->env, key));
+    const char *url = maker_text(env_get(mk->opts->env, key));
 
     return url[strspn(url, " \t\r\n")] == '\0' ? NULL : url;
 }
@@ -186,24 +186,24 @@ static void make_resource(struct maker *mk, const struct manifest_resource *r)
     out->volume = -1;
     out->container.build = -1;
     if (type->url == NULL) {
-        make_efs(mk, r, out);
+        maker_efs(mk, r, out);
     } else if (url != NULL) {
         out->external = true;
         vars_from_url(&out->vars, type, url);
     } else {
-        vars_make(&out->vars, type, r->name, blank_if_null(mk->opts->password));
+        vars_make(&out->vars, type, r->name, maker_text(mk->opts->password));
         make_container(mk, r, type, out);
     }
 }
 
-void make_resources(struct maker *mk)
+void maker_resources(struct maker *mk)
 {
     for (size_t i = 0; i < mk->m->resources.len; i++) {
         const struct manifest_resource *r = &mk->m->resources.v[i];
 
         /* A blank type, or a second one of a name, is the manifest's error. */
-        if (*blank_if_null(r->type) != '\0' &&
-            maker_resource(mk, r->name) == NULL)
+        if (*maker_text(r->type) != '\0' &&
+            maker_find_resource(mk, r->name) == NULL)
             make_resource(mk, r);
     }
 }

@@ -24,7 +24,7 @@ static char *clean_path(const char *path)
 
 static int make_build(struct maker *mk, const struct manifest_service *s)
 {
-    cleanup_free char *path = clean_path(blank_if_null(s->build_path));
+    cleanup_free char *path = clean_path(maker_text(s->build_path));
     cleanup_free char *file = clean_path(
         s->build_manifest == NULL ? "Dockerfile" : s->build_manifest);
     cleanup_free char *key = xasprintf("%s\n%s", path, file);
@@ -51,7 +51,7 @@ static void make_source(struct maker *mk, const struct manifest_service *s,
                         struct plan_container *out)
 {
     out->build = -1;
-    if (*blank_if_null(s->image) != '\0')
+    if (*maker_text(s->image) != '\0')
         out->image = xstrdup(s->image);
     else
         out->build = make_build(mk, s);
@@ -61,8 +61,8 @@ static void make_source(struct maker *mk, const struct manifest_service *s,
 
 static enum plan_protocol protocol_of(const struct manifest_port *p)
 {
-    return strcasecmp(blank_if_null(p->protocol), "udp") == 0 ? PLAN_UDP
-                                                              : PLAN_TCP;
+    return strcasecmp(maker_text(p->protocol), "udp") == 0 ? PLAN_UDP
+                                                           : PLAN_TCP;
 }
 
 /* A routed port wants the same number on this machine and takes another when
@@ -100,7 +100,7 @@ static const char *config_text(const struct manifest *m, const char *id)
 {
     for (size_t i = 0; i < m->configs.len; i++)
         if (strcmp(m->configs.v[i].id, id) == 0)
-            return blank_if_null(m->configs.v[i].value);
+            return maker_text(m->configs.v[i].value);
     return NULL;
 }
 
@@ -108,8 +108,8 @@ static const char *config_text(const struct manifest *m, const char *id)
 static void make_file(struct maker *mk, const struct manifest_config_mount *cm,
                       struct plan_container *out)
 {
-    const char *text = config_text(mk->m, blank_if_null(cm->id));
-    const char *dir = blank_if_null(cm->dir);
+    const char *text = config_text(mk->m, maker_text(cm->id));
+    const char *dir = maker_text(cm->dir);
     size_t len = strlen(dir);
     struct plan_file *file;
 
@@ -145,9 +145,9 @@ static void make_container(struct maker *mk, const struct manifest_service *s,
 {
     make_source(mk, s, out);
     command_argv(&s->command, &out->argv);
-    make_environ(mk, s, &out->env);
+    maker_environ(mk, s, &out->env);
     make_ports(s, out);
-    make_mounts(mk, s, out);
+    maker_mounts(mk, s, out);
     for (size_t i = 0; i < s->config_mounts.len; i++)
         make_file(mk, &s->config_mounts.v[i], out);
     make_security(s, out);
@@ -165,7 +165,7 @@ static void make_init(struct maker *mk, const struct manifest_service *s,
     struct env env = { 0 };
 
     out->build = -1;
-    if (*blank_if_null(s->init_container.image) != '\0')
+    if (*maker_text(s->init_container.image) != '\0')
         out->image = xstrdup(s->init_container.image);
     else if (main->image != NULL)
         out->image = xstrdup(main->image);
@@ -175,9 +175,9 @@ static void make_init(struct maker *mk, const struct manifest_service *s,
     for (size_t i = 0; i < main->env.len; i++)
         env_parse_pair(&env, main->env.v[i], NULL);
     env_set(&env, "INIT_CONTAINER", "true", NULL);
-    env_sorted(&env, &out->env);
+    maker_env_list(&env, &out->env);
     env_release(&env);
-    make_init_mounts(mk, s, out);
+    maker_init_mounts(mk, s, out);
     for (size_t i = 0; i < s->init_container.config_mounts.len; i++)
         make_file(mk, &s->init_container.config_mounts.v[i], out);
     make_security(s, out);
@@ -256,11 +256,11 @@ static void add_auth(struct plan *p, const struct manifest_pull_secret *secret)
             return;
     auth = vec_add(&p->auths);
     auth->registry = xstrdup(secret->registry);
-    auth->username = xstrdup(blank_if_null(secret->username));
-    auth->password = xstrdup(blank_if_null(secret->password));
+    auth->username = xstrdup(maker_text(secret->username));
+    auth->password = xstrdup(maker_text(secret->password));
 }
 
-void make_services(struct maker *mk)
+void maker_services(struct maker *mk)
 {
     for (size_t i = 0; i < mk->m->services.len; i++) {
         const struct manifest_service *s = &mk->m->services.v[i];

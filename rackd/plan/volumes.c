@@ -111,7 +111,7 @@ find_option(const struct manifest_resource *r, const char *key)
 {
     for (size_t i = 0; i < r->options.len; i++)
         if (strcmp(r->options.v[i].key, key) == 0 &&
-            *blank_if_null(r->options.v[i].value) != '\0')
+            *maker_text(r->options.v[i].value) != '\0')
             return &r->options.v[i];
     return NULL;
 }
@@ -182,8 +182,8 @@ static char *read_subpath(struct maker *mk, const struct manifest_resource *r)
     return len == 0 ? NULL : str_dup_len(path, len);
 }
 
-void make_efs(struct maker *mk, const struct manifest_resource *r,
-              struct plan_resource *out)
+void maker_efs(struct maker *mk, const struct manifest_resource *r,
+               struct plan_resource *out)
 {
     struct plan_volume *volume = add_volume(mk, r->name);
 
@@ -197,7 +197,7 @@ void make_efs(struct maker *mk, const struct manifest_resource *r,
     volume->subpath = read_subpath(mk, r);
 }
 
-int make_data_volume(struct maker *mk, const char *resource, const char *what)
+int maker_data_volume(struct maker *mk, const char *resource, const char *what)
 {
     cleanup_free char *name = xasprintf("%s-%s", resource, what);
     struct plan_volume *volume = add_volume(mk, name);
@@ -220,7 +220,7 @@ struct mounting {
 static bool is_same(const struct plan_mount *a, const struct plan_mount *b)
 {
     return a->volume == b->volume && a->memory == b->memory &&
-           strcmp(blank_if_null(a->host), blank_if_null(b->host)) == 0;
+           strcmp(maker_text(a->host), maker_text(b->host)) == 0;
 }
 
 /* Takes what `mount` owns. An engine refuses two mounts in one place. */
@@ -254,7 +254,7 @@ static bool lists(const struct manifest_service *s, const char *resource)
 /* Index of the efs volume called `from`; -1 when there is none to use. */
 static int find_efs(struct mounting *m, const char *from, struct diag_pos pos)
 {
-    const struct plan_resource *r = maker_resource(m->mk, from);
+    const struct plan_resource *r = maker_find_resource(m->mk, from);
 
     if (r == NULL || r->volume < 0)
         return -1;
@@ -276,7 +276,7 @@ static int shared_volume(struct maker *mk, const char *from)
 
 static void make_mount(struct mounting *m, const struct manifest_volume *v)
 {
-    const char *from = *blank_if_null(v->from) == '\0' ? v->to : v->from;
+    const char *from = *maker_text(v->from) == '\0' ? v->to : v->from;
     struct plan_mount mount = { .volume = -1 };
 
     if (v->to[0] != '/') {
@@ -323,7 +323,7 @@ static void make_option(struct mounting *m,
 {
     struct plan_mount mount = { .volume = -1, .read_only = o->read_only };
 
-    if (*blank_if_null(o->id) == '\0' || *blank_if_null(o->mount_path) == '\0')
+    if (*maker_text(o->id) == '\0' || *maker_text(o->mount_path) == '\0')
         return;
     mount.target = xstrdup(o->mount_path);
     mount.memory = o->kind == VOLUME_EMPTY_DIR && o->memory;
@@ -332,8 +332,8 @@ static void make_option(struct mounting *m,
     add_mount(m, mount, m->s->pos);
 }
 
-void make_mounts(struct maker *mk, const struct manifest_service *s,
-                 struct plan_container *out)
+void maker_mounts(struct maker *mk, const struct manifest_service *s,
+                  struct plan_container *out)
 {
     struct mounting m = { .mk = mk, .s = s, .out = out };
 
@@ -343,8 +343,8 @@ void make_mounts(struct maker *mk, const struct manifest_service *s,
         make_option(&m, &s->volume_options.v[i]);
 }
 
-void make_init_mounts(struct maker *mk, const struct manifest_service *s,
-                      struct plan_container *out)
+void maker_init_mounts(struct maker *mk, const struct manifest_service *s,
+                       struct plan_container *out)
 {
     struct mounting m = { .mk = mk, .s = s, .out = out };
 
