@@ -45,7 +45,8 @@ BUILD_ID := $(B)/build_id.o
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 SOURCES   = $$(find rackd cli tests -name '*.[ch]')
 
-.PHONY: all demo check test memcheck lint format golden fuzz cover bench \
+MAKEFLAGS += --no-print-directory -j$(shell nproc)
+.PHONY: all demo check e2e test memcheck lint format golden fuzz cover bench \
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
@@ -85,6 +86,26 @@ memcheck: $(TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -e 'timeout 600 valgrind -q \
 	    --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
 	    $(TESTS)
+
+demo:
+	@images/demo.sh
+# Everything, from nothing: packages, engine and images included.
+check:
+	images/setup.sh test-packages
+	$(MAKE) all test
+	$(MAKE) test SAN=1
+	$(MAKE) memcheck
+	$(MAKE) e2e
+# The end-to-end tests, on the engine that answers or one started here.
+# E2E names files: make e2e E2E=tests/e2e/start.bats
+E2E ?= $(wildcard tests/e2e/*.bats)
+e2e: all
+	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
+	    images/build.sh --if-needed && prove -e 'timeout 1200 bats --tap' $(E2E)
+bench: all
+	images/setup.sh jq time
+	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
+	    images/build.sh --if-needed && tests/bench/bench.sh
 
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
