@@ -197,7 +197,7 @@ static void on_connect(uv_connect_t *req, int status)
     uv_buf_t buf;
     size_t len;
 
-    if (t->ready->over || t->state != TRY_CONNECTING)
+    if (t->ready->over)
         return;
     if (status < 0) {
         fail(t, status == UV_ECONNREFUSED ? NEWS_REFUSED : NEWS_UNREACHABLE,
