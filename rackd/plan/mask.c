@@ -94,6 +94,12 @@ void mask_collect(const struct plan *p, struct strv *out)
 
 /* ---- masking ----------------------------------------------------------- */
 
+/* A walk through one text; [hide, hide_end) is a secret ahead, or nothing. */
+struct masking {
+    const char *text, *at;
+    const char *hide, *hide_end;
+};
+
 static void add_shown(struct str *out, char c)
 {
     if (c == '\n')
@@ -115,74 +121,66 @@ static size_t known_len(const char *text, const struct strv *known)
     return 0;
 }
 
-/*
- * `text` begins just after "://". Shows the user, hides the password, and
- * says how many bytes that took. A login without a colon may be a token.
- */
-static size_t mask_login(const char *text, struct str *out)
+/* Just after "://": the password is ahead. A login without a colon may be a
+ * token. */
+static void expect_login(struct masking *m)
 {
-    size_t len = url_login_len(text);
-    const char *colon = memchr(text, ':', len);
+    size_t len = url_login_len(m->at);
+    const char *colon = memchr(m->at, ':', len);
 
     if (len == 0)
-        return 0;
-    for (const char *c = text; colon != NULL && c <= colon; c++)
-        add_shown(out, *c);
-    if (colon == NULL || (size_t)(colon + 1 - text) < len)
-        str_add(out, MASK);
-    return len;
+        return;
+    m->hide = colon == NULL ? m->at : colon + 1;
+    m->hide_end = m->at + len;
 }
 
-/* "?password=x", "&token=x", "PASSWORD=x": how many bytes of `text` are the
- * key and its '=', when a secret follows; else 0. */
-static size_t parameter_len(const char *text)
+static bool is_key_char(char c)
 {
-    size_t len = 0;
-
-    while (isalnum((unsigned char)text[len]) || text[len] == '_' ||
-           text[len] == '-')
-        len++;
-    return text[len] == '=' && mask_is_secret(text, len) ? len + 1 : 0;
+    return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-static size_t mask_parameter(const char *text, struct str *out)
+/* Just after "password=", "&token=", "PASSWORD=": the value is ahead. */
+static void expect_value(struct masking *m)
 {
-    size_t key = parameter_len(text), value;
+    const char *end = m->at - 1, *key = end;
 
-    if (key == 0)
-        return 0;
-    value = strcspn(text + key, "& \t\r\n\"'#;");
-    str_add_len(out, text, key);
-    if (value > 0)
-        str_add(out, MASK);
-    return key + value;
+    while (key > m->text && is_key_char(key[-1]))
+        key--;
+    if (!mask_is_secret(key, (size_t)(end - key)))
+        return;
+    m->hide = m->at;
+    m->hide_end = m->at + strcspn(m->at, "& \t\r\n\"'#;");
 }
 
-/* What at `at` is secret: shown as it may be; how many bytes it was. */
-static size_t mask_one(const char *text, const char *at,
-                       const struct strv *known, struct str *out)
+static void look_ahead(struct masking *m)
 {
-    size_t len = known_len(at, known);
-    bool starts_word = at == text || strchr("?& \t\n\"';", at[-1]) != NULL;
+    size_t done = (size_t)(m->at - m->text);
 
-    if (len > 0) {
-        str_add(out, MASK);
-        return len;
-    }
-    if (at - text >= 3 && memcmp(at - 3, "://", 3) == 0)
-        len = mask_login(at, out);
-    return len == 0 && starts_word ? mask_parameter(at, out) : len;
+    if (m->at < m->hide_end)
+        return;
+    if (done >= 3 && memcmp(m->at - 3, "://", 3) == 0)
+        expect_login(m);
+    else if (done >= 1 && m->at[-1] == '=')
+        expect_value(m);
 }
 
 void mask_add(const char *text, const struct strv *known, struct str *out)
 {
-    const char *at = text;
+    struct masking m = {
+        .text = text, .at = text, .hide = text, .hide_end = text
+    };
 
-    while (*at != '\0') {
-        size_t len = mask_one(text, at, known, out);
+    while (*m.at != '\0') {
+        size_t len = known_len(m.at, known);
 
-        if (len == 0)
-            add_shown(out, *at++);
-        at += len;
+        look_ahead(&m);
+        if (m.hide <= m.at && m.at + len < m.hide_end)
+            len = (size_t)(m.hide_end - m.at);
+        if (len > 0) {
+            str_add(out, MASK);
+            m.at += len;
+        } else {
+            add_shown(out, *m.at++);
+        }
     }
 }

@@ -133,7 +133,7 @@ struct plan_health {
 struct plan_service {
     char *name;
     int count; /* replicas; 0: none runs, `run` would work */
-    struct plan_container container; /* every replica's; see plan_replica_env */
+    struct plan_container container; /* every replica's */
     struct {
         int *v; /* indexes in plan->resources: ready before it starts */
         size_t len, cap;

@@ -79,9 +79,9 @@ static void keep_data(struct maker *mk, struct plan_resource *out,
     cleanup_free char *what = NULL;
     struct plan_mount *mount;
 
-    out->container.stop_grace_s = KEPT_GRACE_S;
     if (type->data == NULL)
         return;
+    out->container.stop_grace_s = KEPT_GRACE_S;
     what = data_name(out, type);
     mount = vec_add(&out->container.mounts);
     mount->volume = maker_data_volume(mk, out->name, what);

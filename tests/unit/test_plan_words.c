@@ -465,6 +465,9 @@ static void passwords_are_masked_wherever_they_stand(void **state)
     check_mask("x://h?password=", "x://h?password=");
     check_mask("run --port=1 TOKEN=abc x", "run --port=1 TOKEN=**** x");
     check_mask("a pg://u:p@h b pg://v:q@i", "a pg://u:****@h b pg://v:****@i");
+    check_mask("x://hunter2x:p@h?hunter2x_pass=q", "x://****:****@h?****_pass"
+                                                   "=****");
+    check_mask("x://u:hunter2x@h", "x://u:****@h");
     check_mask("a\nb\t\x1b[0m", "a\\nb\\t\\x1b[0m");
 }
 
