@@ -1,0 +1,252 @@
+#include "engine/pull.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/env.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/auth.h"
+#include "engine/client.h"
+#include "engine/find.h"
+#include "engine/json.h"
+#include "engine/lines.h"
+#include "engine/path.h"
+#include "engine/ref.h"
+
+struct pull {
+    struct engine_call call; /* first: see call_new() */
+    engine_progress_cb progress;
+    struct lines lines;
+    char *path;
+    char *server;          /* the registry's name in config.json */
+    char *note;            /* why there is no login, or NULL */
+    struct err failed;     /* what the stream said */
+    struct helper *helper; /* at work, or NULL */
+};
+
+/* In order of time. */
+static void on_login(const struct auth *auth, const char *why, void *user);
+static void ask(struct pull *p, const struct auth *auth);
+static void on_data(struct engine_call *call, const char *data, size_t len);
+static bool on_line(const char *line, size_t len, void *user);
+static void on_end(struct engine_call *call, const struct answer *a,
+                   const struct err *err);
+
+enum err_code pull_code(const char *text)
+{
+    static const struct {
+        enum err_code code;
+        const char *words;
+    } known[] = {
+        { ERR_UNAVAILABLE, "no such host" },
+        { ERR_UNAVAILABLE, "connection refused" },
+        { ERR_UNAVAILABLE, "connection reset" },
+        { ERR_UNAVAILABLE, "i/o timeout" },
+        { ERR_UNAVAILABLE, "network is unreachable" },
+        { ERR_UNAVAILABLE, "no route to host" },
+        { ERR_UNAVAILABLE, "TLS handshake timeout" },
+        { ERR_UNAVAILABLE, "server misbehaving" },
+        { ERR_UNAVAILABLE, "Temporary failure in name resolution" },
+        { ERR_UNAVAILABLE, "context deadline exceeded" },
+        { ERR_UNAVAILABLE, "request canceled while waiting" },
+        { ERR_UNAVAILABLE, "proxyconnect" },
+        { ERR_UNAVAILABLE, "toomanyrequests" },
+        { ERR_UNAVAILABLE, "Bad Gateway" },
+        { ERR_UNAVAILABLE, "Service Unavailable" },
+        { ERR_UNAVAILABLE, "Gateway Time" },
+        { ERR_NOT_FOUND, "manifest unknown" },
+        { ERR_NOT_FOUND, "not found" },
+        { ERR_NOT_FOUND, "pull access denied" },
+        { ERR_NOT_FOUND, "repository does not exist" },
+        { ERR_NOT_FOUND, "unauthorized" },
+        { ERR_NOT_FOUND, "denied" },
+        { ERR_NOT_FOUND, "no basic auth credentials" },
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (strstr(text, known[i].words) != NULL)
+            return known[i].code;
+    }
+    return ERR_NONE;
+}
+
+static void pull_release(struct engine_call *call)
+{
+    struct pull *p = container_of(call, struct pull, call);
+
+    if (p->helper != NULL)
+        helper_cancel(p->helper);
+    lines_release(&p->lines);
+    free(p->path);
+    free(p->server);
+    free(p->note);
+}
+
+static char *pull_path(const struct ref *r)
+{
+    struct str path = { 0 };
+
+    str_add(&path, "/images/create");
+    path_query(&path, "fromImage", r->name);
+    /* Without a tag the engine would fetch all of them. */
+    path_query(&path, "tag", r->digest != NULL ? r->digest : r->tag);
+    return str_take(&path);
+}
+
+/* From config.json: send with the login, or ask a helper first. */
+static void find_login(struct pull *p, const struct env *env)
+{
+    cleanup_free char *dir = env == NULL ? NULL : find_config_dir(env);
+    cleanup_free char *helper = NULL;
+    struct auth auth;
+    bool found = auth_read(&auth, &helper, dir, p->server);
+
+    if (helper != NULL)
+        p->helper =
+            helper_start(p->call.engine, helper, p->server, env, on_login, p);
+    else
+        ask(p, found ? &auth : NULL);
+    auth_release(&auth);
+}
+
+struct engine_call *engine_image_pull(struct engine *e, const char *ref,
+                                      const struct engine_auth *auth,
+                                      const struct env *env,
+                                      engine_progress_cb progress,
+                                      engine_done_cb cb, void *user)
+{
+    struct pull *p = call_new(e, sizeof(*p));
+    struct auth given = { 0 };
+    struct ref r;
+    struct err err;
+
+    p->call.release = pull_release;
+    p->call.cb.done = cb;
+    p->call.user = user;
+    p->progress = progress;
+    if (ref_parse(&r, ref, &err) < 0) {
+        call_fail_later(&p->call, &err, on_end);
+        return &p->call;
+    }
+    p->path = pull_path(&r);
+    p->server = xstrdup(auth_server(r.registry));
+    if (auth == NULL) {
+        find_login(p, env);
+    } else {
+        given.username = xstrdup(auth->username);
+        given.password = xstrdup(auth->password);
+        ask(p, &given);
+        auth_release(&given);
+    }
+    ref_release(&r);
+    return &p->call;
+}
+
+static void on_login(const struct auth *auth, const char *why, void *user)
+{
+    struct pull *p = user;
+
+    /* Without a login a public image still comes: say it only on failure. */
+    p->helper = NULL;
+    if (auth == NULL && *why != '\0') {
+        log_warn("engine", "no login for %s: %s", p->server, why);
+        p->note = xstrdup(why);
+    }
+    call_hold(&p->call);
+    ask(p, auth);
+    call_unhold(&p->call);
+}
+
+static void ask(struct pull *p, const struct auth *auth)
+{
+    cleanup_free char *value =
+        auth == NULL ? NULL : auth_header(auth, p->server);
+    cleanup_free char *header =
+        value == NULL ? NULL : xasprintf("X-Registry-Auth: %s", value);
+    const char *const headers[] = { header, NULL };
+
+    call_send(&p->call, &(struct request){ .method = "POST",
+                                           .path = p->path,
+                                           .headers = headers,
+                                           .stream = true,
+                                           .on_data = on_data,
+                                           .step = on_end });
+    if (header != NULL) {
+        explicit_bzero(value, strlen(value));
+        explicit_bzero(header, strlen(header));
+    }
+}
+
+static void on_data(struct engine_call *call, const char *data, size_t len)
+{
+    struct pull *p = container_of(call, struct pull, call);
+
+    lines_feed(&p->lines, data, len, on_line, p);
+}
+
+static void hand_out(struct pull *p, const cJSON *json)
+{
+    const cJSON *detail = json_get(json, "progressDetail");
+    const char *status = json_text(json, "status");
+
+    /* Here the id is the tag. */
+    bool whole = str_starts(status, "Pulling from ");
+
+    if (p->progress == NULL || *status == '\0')
+        return;
+    p->progress(
+        &(struct engine_progress){ .layer = whole ? "" : json_text(json, "id"),
+                                   .status = status,
+                                   .current = json_int(detail, "current"),
+                                   .total = json_int(detail, "total") },
+        p->call.user);
+}
+
+static bool on_line(const char *line, size_t len, void *user)
+{
+    struct pull *p = user;
+    cJSON *json = cJSON_Parse(line);
+    const char *text = json_text(json_get(json, "errorDetail"), "message");
+    enum err_code code;
+
+    (void)len;
+    if (*text == '\0')
+        text = json_text(json, "error");
+    if (*text != '\0') {
+        code = pull_code(text);
+        err_set(&p->failed, code == ERR_NONE ? ERR_SYSTEM : code, "%s", text);
+    } else {
+        hand_out(p, json);
+    }
+    cJSON_Delete(json);
+    return call_wanted(&p->call);
+}
+
+static void on_end(struct engine_call *call, const struct answer *a,
+                   const struct err *err)
+{
+    struct pull *p = container_of(call, struct pull, call);
+    struct err result = err != NULL ? *err : p->failed;
+    enum err_code code;
+
+    (void)a;
+    if (!lines_flush(&p->lines, on_line, p))
+        return;
+    if (err == NULL)
+        result = p->failed;
+    /* The engine's own answer: its text says more than its status. */
+    code = pull_code(result.msg);
+    if (code != ERR_NONE &&
+        (result.code == ERR_SYSTEM || result.code == ERR_NOT_FOUND))
+        result.code = code;
+    if (result.code != ERR_NONE && p->note != NULL) {
+        cleanup_free char *said = xstrdup(result.msg);
+
+        err_set(&result, result.code, "%.700s (without a login: %.200s)", said,
+                p->note);
+    }
+    call_end(call);
+    call->cb.done(result.code == ERR_NONE ? NULL : &result, call->user);
+}
