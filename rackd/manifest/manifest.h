@@ -84,8 +84,18 @@ struct manifest_volume_option {
     bool read_only; /* accessMode: ReadOnlyMany */
 };
 
+struct manifest_volume_options {
+    struct manifest_volume_option *v;
+    size_t len, cap;
+};
+
 struct manifest_config_mount {
     char *id, *dir, *filename;
+};
+
+struct manifest_config_mounts {
+    struct manifest_config_mount *v;
+    size_t len, cap;
 };
 
 struct manifest_command {
@@ -131,22 +141,16 @@ struct manifest_service {
     bool agent, singleton, privileged;
     bool init; /* run under an init process; default true */
     struct {
-        int count;                   /* replicas to run here */
-        int cpu, memory;             /* millicores, MB; what was asked for */
+        int count;       /* replicas to run here */
+        int cpu, memory; /* millicores, MB; what was asked for, or 0 */
         int cpu_limit, memory_limit; /* 0: none */
     } scale;
     struct {
         struct manifest_volume *v;
         size_t len, cap;
     } volumes;
-    struct {
-        struct manifest_volume_option *v;
-        size_t len, cap;
-    } volume_options;
-    struct {
-        struct manifest_config_mount *v;
-        size_t len, cap;
-    } config_mounts;
+    struct manifest_volume_options volume_options;
+    struct manifest_config_mounts config_mounts;
     struct {
         struct manifest_pull_secret *v;
         size_t len, cap;
@@ -155,14 +159,8 @@ struct manifest_service {
         bool set;
         char *image; /* NULL: the service's own */
         struct manifest_command command;
-        struct {
-            struct manifest_volume_option *v;
-            size_t len, cap;
-        } volume_options;
-        struct {
-            struct manifest_config_mount *v;
-            size_t len, cap;
-        } config_mounts;
+        struct manifest_volume_options volume_options;
+        struct manifest_config_mounts config_mounts;
     } init_container;
     struct {
         struct manifest_command pre_stop, post_start;

@@ -353,9 +353,9 @@ static void a_dead_target_does_not_hold_up_the_other(void **state)
     const struct fake_answer answers[] = { { ASKED("+PONG\r\n") } };
     struct fix *f = *state;
 
-    /* TEST-NET-2: no route, no answer, or refused by a firewall. */
+    /* TEST-NET-1: no route, no answer, or refused by a firewall. */
     f->a = fake_tcp_new(&f->loop, 0, answers, 1);
-    start_two(f, PROBE_REDIS, "198.51.100.1", 6379, fake_tcp_port(f->a));
+    start_two(f, PROBE_REDIS, "192.0.2.1", 6379, fake_tcp_port(f->a));
     assert_true(loop_run_until(&f->loop, &f->done, 90));
     expect_ready(f, 1);
 }

@@ -1,0 +1,121 @@
+#include "manifest/manifest.h"
+
+#include "base/mem.h"
+#include "manifest/decode.h"
+#include "manifest/node.h"
+#include "manifest/parts.h"
+#include "manifest/source.h"
+
+static void decode_services(const struct at *at, void *out)
+{
+    decode_named(at, "a map of services", decode_service, out);
+}
+
+static void decode_resources(const struct at *at, void *out)
+{
+    decode_named(at, "a map of resources", decode_resource, out);
+}
+
+static void decode_timers(const struct at *at, void *out)
+{
+    decode_named(at, "a map of timers", decode_timer, out);
+}
+
+static void decode_balancers(const struct at *at, void *out)
+{
+    decode_named(at, "a map of balancers", decode_balancer, out);
+}
+
+static const struct decode_key top_keys[] = {
+    { "appSettings", decode_app_settings, 0, DECODE_CLOUD },
+    { "balancers", decode_balancers, 0, DECODE_CLOUD },
+    { "budget", decode_budget, 0, DECODE_CLOUD },
+    { "configs", decode_configs, 0, 0 },
+    { "environment", decode_environment, offsetof(struct manifest, environment),
+      0 },
+    { "labels", decode_labels, 0, DECODE_CLOUD },
+    { "params", decode_a_map, 0, DECODE_CLOUD },
+    { "resources", decode_resources, 0, 0 },
+    { "services", decode_services, 0, 0 },
+    { "timers", decode_timers, 0, 0 },
+    { 0 },
+};
+
+/* False when there is nothing that could be looked at. */
+static bool decode_top(struct load *load, const struct node *root)
+{
+    struct at at = { .load = load, .node = root };
+
+    if (root == NULL || node_is_null(root))
+        return true;
+    if (!decode_map(&at, "a map of services, resources, ...", top_keys,
+                    load->m))
+        return false;
+    environment_combine(load);
+    validate_refs(load);
+    return true;
+}
+
+static bool read_all(struct load *load, const char *text, size_t len)
+{
+    struct node_pool pool = { 0 };
+    struct source src;
+    struct node *root = NULL;
+    bool ok =
+        source_init(&src, text, len, load->env, load->errors, load->warnings) ==
+            0 &&
+        node_parse(&pool, &src, load->errors, load->warnings, &root) == 0 &&
+        decode_top(load, root);
+
+    node_pool_release(&pool);
+    source_release(&src);
+    return ok;
+}
+
+/* Warnings and notes after the errors, which the list's limit may not eat. */
+static void hand_over(struct diags *warnings, struct diags *diags)
+{
+    size_t lost_warnings = warnings->warnings, lost_notes = warnings->notes;
+
+    for (size_t i = 0; i < warnings->len; i++) {
+        const struct diag *d = &warnings->v[i];
+
+        diags_add(diags, d->level, d->pos, "%s", d->text);
+        if (d->level == DIAG_WARNING)
+            lost_warnings--;
+        else
+            lost_notes--;
+    }
+    diags->warnings += lost_warnings;
+    diags->notes += lost_notes;
+    diags_sort(diags);
+    diags_release(warnings);
+}
+
+static void release_load(struct load *load)
+{
+    for (size_t i = 0; i < load->refs.len; i++) {
+        free(load->refs.v[i].from);
+        free(load->refs.v[i].to);
+    }
+    free(load->refs.v);
+    nlb_release(load);
+}
+
+struct manifest *manifest_load(const char *text, size_t len,
+                               const struct env *env, struct diags *diags)
+{
+    struct diags warnings = { 0 };
+    struct load load = { .m = xcalloc(1, sizeof(*load.m)),
+                         .env = env,
+                         .errors = diags,
+                         .warnings = &warnings };
+    bool ok = read_all(&load, text == NULL ? "" : text, len);
+
+    hand_over(&warnings, diags);
+    release_load(&load);
+    if (ok)
+        return load.m;
+    manifest_free(load.m);
+    return NULL;
+}
