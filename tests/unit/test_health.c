@@ -195,8 +195,9 @@ static void two_failures_are_forgiven(void **state)
     struct fix *f = *state;
 
     serve(f, answers, 7);
-    wait_ms(f, 800);
-    assert_int_equal(fake_tcp_conns(f->server) >= 7, 1);
+    for (int i = 0; i < 100 && fake_tcp_conns(f->server) < 8; i++)
+        wait_ms(f, 50);
+    assert_true(fake_tcp_conns(f->server) >= 8);
     assert_int_equal(f->calls, 1);
     assert_true(f->well);
 }
@@ -285,9 +286,9 @@ static void the_verdict_does_not_wait_for_an_endless_body(void **state)
     };
     struct fix *f = *state;
 
-    f->spec.timeout_ms = 1000;
+    f->spec.timeout_ms = 5000;
     serve(f, answers, 1);
-    assert_true(loop_run_until(&f->loop, &f->told, 500));
+    assert_true(loop_run_until(&f->loop, &f->told, 2000));
     assert_true(f->well);
     assert_int_equal(fake_tcp_open(f->server), 1); /* it is drained */
 }
