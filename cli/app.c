@@ -1,0 +1,146 @@
+#include "cli/app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/strv.h"
+#include "cli/flags.h"
+#include "cli/http.h"
+
+/* A name is short; what is longer is no name. */
+#define NAME_MAX_BYTES 255
+
+/* The first line of .convox/app, trimmed; NULL when there is none. */
+static char *name_from_file(void)
+{
+    char buf[NAME_MAX_BYTES + 1];
+    int fd = open(".convox/app", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+    size_t start, len;
+
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return NULL;
+    buf[n] = '\0';
+    start = strspn(buf, " \t\r\n");
+    len = strcspn(buf + start, "\r\n");
+    while (len > 0 && strchr(" \t", buf[start + len - 1]) != NULL)
+        len--;
+    return len == 0 ? NULL : str_dup_len(buf + start, len);
+}
+
+static char *current_dir(struct err *err)
+{
+    char *dir = getcwd(NULL, 0);
+
+    if (dir == NULL)
+        err_set(err, ERR_SYSTEM, "the current directory: %s", strerror(errno));
+    return dir;
+}
+
+char *app_name(const struct flags *flags, struct err *err)
+{
+    const char *given = flags_get(flags, "app");
+    cleanup_free char *dir = NULL;
+    char *name;
+
+    if (given != NULL && *given != '\0')
+        return xstrdup(given);
+    name = name_from_file();
+    if (name != NULL)
+        return name;
+    dir = current_dir(err);
+    if (dir == NULL)
+        return NULL;
+    if (strcmp(dir, "/") == 0) {
+        err_set(err, ERR_INVALID, "app required: -a APP");
+        return NULL;
+    }
+    return xstrdup(strrchr(dir, '/') + 1);
+}
+
+char *app_target(const struct flags *flags, const char *path, struct err *err)
+{
+    cleanup_free char *name = app_name(flags, err);
+    struct str target = { 0 };
+
+    if (name == NULL)
+        return NULL;
+    str_printf(&target, "%s?app=", path);
+    http_escape(&target, name);
+    return str_take(&target);
+}
+
+cJSON *app_client_env(void)
+{
+    static const char *const names[] = {
+        "HOME",           "XDG_RUNTIME_DIR",  "XDG_CONFIG_HOME",
+        "DOCKER_HOST",    "DOCKER_CONTEXT",   "DOCKER_CONFIG",
+        "CONTAINER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY",
+    };
+    cJSON *env = cJSON_CreateObject();
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (getenv(names[i]) != NULL)
+            cJSON_AddStringToObject(env, names[i], getenv(names[i]));
+    return env;
+}
+
+/* cJSON_CreateStringArray() of an empty list is no list. */
+cJSON *app_strings(const struct strv *list)
+{
+    cJSON *json = cJSON_CreateArray();
+
+    for (size_t i = 0; i < list->len; i++)
+        cJSON_AddItemToArray(json, cJSON_CreateString(list->v[i]));
+    return json;
+}
+
+static void add_list(cJSON *json, const char *key, const struct flags *flags,
+                     const char *flag)
+{
+    cleanup_strv struct strv list = { 0 };
+
+    flags_all(flags, flag, &list);
+    cJSON_AddItemToObject(json, key, app_strings(&list));
+}
+
+/* -e without '=' would be dropped silently: say so. */
+static int check_env(const struct flags *flags, struct err *err)
+{
+    cleanup_strv struct strv list = { 0 };
+
+    flags_all(flags, "env", &list);
+    for (size_t i = 0; i < list.len; i++)
+        if (strchr(list.v[i], '=') == NULL || list.v[i][0] == '=')
+            return err_set(err, ERR_INVALID, "Key=Value expected: %s",
+                           list.v[i]);
+    return 0;
+}
+
+cJSON *app_source(const struct flags *flags, struct err *err)
+{
+    cleanup_free char *dir = current_dir(err);
+    const char *manifest = flags_get(flags, "manifest");
+    const char *app = flags_get(flags, "app");
+    cJSON *json;
+
+    if (dir == NULL || check_env(flags, err) < 0)
+        return NULL;
+    json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "dir", dir);
+    cJSON_AddStringToObject(json, "manifest",
+                            manifest == NULL ? "convox.yml" : manifest);
+    cJSON_AddStringToObject(json, "app", app == NULL ? "" : app);
+    add_list(json, "env", flags, "env");
+    add_list(json, "env_files", flags, "env-file");
+    cJSON_AddItemToObject(json, "client_env", app_client_env());
+    return json;
+}

@@ -1,0 +1,68 @@
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/app.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/events.h"
+#include "cli/http.h"
+#include "cli/report.h"
+#include "cli/stream.h"
+
+struct stopping {
+    struct cli *cli;
+    bool json;
+    struct str removed;
+};
+
+static void on_event(const struct event *e, const char *line, size_t len,
+                     void *user)
+{
+    struct stopping *s = user;
+    cleanup_str struct str text = { 0 };
+
+    if (s->json) {
+        term_printf(&s->cli->out, "%.*s\n", (int)len, line);
+        return;
+    }
+    if (e->type == EVENT_REMOVED)
+        report_removed(e, &s->removed);
+    if (e->type == EVENT_ERROR)
+        report_error(e, &s->cli->err, &text);
+    if (e->type == EVENT_WARNING)
+        report_warning(e->text, &s->cli->err, &text);
+    term_put(&s->cli->err, &text);
+}
+
+/* Convox's shape of an action: "Stopping X... OK". */
+static int stop(struct stopping *s, const struct client *c, const char *app,
+                struct err *err)
+{
+    cleanup_str struct str target = { 0 };
+    int status;
+
+    str_add(&target, "/apps/");
+    http_escape(&target, app);
+    str_add(&target, "/stop");
+    if (!s->json)
+        term_printf(&s->cli->out, "Stopping %s... ", app);
+    status = stream_run(c, "POST", str_c(&target), NULL, on_event, s, err);
+    if (status == 0 && !s->json)
+        term_printf(&s->cli->out, "OK\n%s%s", str_c(&s->removed),
+                    s->removed.len > 0 ? "\n" : "");
+    return status;
+}
+
+int cmd_stop(struct cli *cli, struct err *err)
+{
+    cleanup_client struct client c = { 0 };
+    cleanup_free char *app = app_name(&cli->flags, err);
+    struct stopping s = { .cli = cli, .json = flags_has(&cli->flags, "json") };
+    int status;
+
+    if (app == NULL || client_open_app(&c, app, err) < 0)
+        return -1;
+    status = stop(&s, &c, app, err);
+    str_release(&s.removed);
+    return status;
+}

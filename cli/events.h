@@ -1,0 +1,73 @@
+/*
+ * events -- one line of a start's stream, decoded (rackd/control/PROTOCOL.md).
+ *
+ * Strings are borrowed from the event, never NULL; fields an event does not
+ * have are "" or 0. Unknown types are EVENT_OTHER, to be ignored.
+ */
+#ifndef CLI_EVENTS_H
+#define CLI_EVENTS_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum event_type {
+    EVENT_OTHER,
+    EVENT_SESSION,
+    EVENT_STATE,
+    EVENT_PROGRESS,
+    EVENT_LOG,
+    EVENT_LOST,
+    EVENT_READY,
+    EVENT_WARNING,
+    EVENT_ERROR,
+    EVENT_STOPPING,
+    EVENT_REMOVED,
+    EVENT_CHECK,
+    EVENT_END,
+};
+
+struct event {
+    enum event_type type;
+    int64_t ms;
+    cJSON *json; /* owned: lists are read from it */
+
+    /* session */
+    const char *session, *app;
+    /* state; progress, check: name, text */
+    const char *kind, *name, *state, *text;
+    int replica;
+    bool has_exit;
+    int exit;
+    /* progress */
+    int64_t current, total;
+    int layers, layers_done;
+    /* log */
+    const char *tag, *source, *line;
+    int64_t time_ms;
+    bool partial;
+    /* lost */
+    int64_t lines;
+    /* ready, removed */
+    double seconds;
+    /* error; check: todo, level */
+    const char *why, *todo, *level;
+    /* stopping */
+    const char *reason;
+    /* removed */
+    int containers, networks, volumes;
+    /* end */
+    int status;
+};
+
+/* False when the line is no JSON object with a type. */
+bool event_parse(struct event *e, const char *line, size_t len);
+void event_release(struct event *e);
+
+/* "" when `json` has no such string. */
+const char *event_string(const cJSON *json, const char *key);
+double event_number(const cJSON *json, const char *key);
+bool event_true(const cJSON *json, const char *key);
+
+#endif /* CLI_EVENTS_H */

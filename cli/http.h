@@ -1,0 +1,70 @@
+/*
+ * http -- requests to rackd: blocking HTTP/1.1 on its unix socket.
+ *
+ *     struct http h = { .fd = -1 };
+ *     http_open(&h, socket_path, &err)
+ *     http_send(&h, "GET", "/ps", NULL, 0, &err)
+ *     http_finish(&h, timeout_ms, &err)     h.status, h.body
+ *     http_close(&h)
+ *
+ * For a stream of lines, instead of http_finish(): when h.fd is readable call
+ * http_feed(), then http_line() until it returns false. One request per
+ * connection.
+ */
+#ifndef CLI_HTTP_H
+#define CLI_HTTP_H
+
+#include <llhttp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/str.h"
+
+struct err;
+
+/* No answer, and no line of a stream, is longer. */
+#define HTTP_BODY_MAX ((size_t)256 << 20)
+
+struct http {
+    int fd;
+    pid_t pid;     /* of the peer */
+    int status;    /* 0 until the head is here */
+    bool complete; /* the whole answer is here */
+    struct str body;
+    size_t taken, scanned; /* private: of the lines in the body */
+    llhttp_t parser;
+    llhttp_settings_t settings;
+};
+
+/*
+ * Connect. The peer must run under our uid. ERR_UNAVAILABLE when nobody
+ * listens there.
+ */
+int http_open(struct http *h, const char *socket_path, struct err *err);
+
+/* Take over a connected socket. */
+void http_attach(struct http *h, int fd);
+
+int http_send(struct http *h, const char *method, const char *target,
+              const char *body, size_t len, struct err *err);
+
+/* Read once; blocks only when nothing is there. -1: the peer went away before
+ * the answer was complete, or answered nonsense. */
+int http_feed(struct http *h, struct err *err);
+
+/* Read to the end; timeout_ms -1: for ever. */
+int http_finish(struct http *h, int timeout_ms, struct err *err);
+
+/* The next whole line of the body, without its end; valid until the next
+ * http_feed(). What is behind the last line end is a line once complete. */
+bool http_line(struct http *h, const char **line, size_t *len);
+
+void http_close(struct http *h);
+
+#define cleanup_http __attribute__((cleanup(http_close)))
+
+/* Append `text` so that it may stand in a query or a path segment. */
+void http_escape(struct str *out, const char *text);
+
+#endif /* CLI_HTTP_H */

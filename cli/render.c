@@ -1,0 +1,392 @@
+#include "cli/render.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/events.h"
+#include "cli/report.h"
+#include "cli/term.h"
+#include "cli/text.h"
+#include "cli/when.h"
+
+/* On a terminal, while starting: between two frames when something changed
+ * (15 a second), and when only the spinners turn. */
+#define FRAME_MS 67
+#define SPIN_MS  100
+
+/* Without one: how often a pull says how far it is. */
+#define PROGRESS_MS 5000
+
+/* Log lines do not wait for the next frame beyond this. */
+#define PENDING_MAX ((size_t)256 << 10)
+
+void render_init(struct render *r, const struct render_spec *spec)
+{
+    *r = (struct render){ .spec = *spec, .frame_ms = INT64_MIN / 2 };
+    tags_init(&r->tags, spec->out->colour);
+    for (size_t i = 0; spec->only != NULL && i < spec->only->len; i++)
+        tags_know(&r->tags, spec->only->v[i]);
+}
+
+/* Lines in place: on a terminal, until all is up. */
+static bool is_live(const struct render *r)
+{
+    return r->spec.out->is_tty && !r->spec.quiet && r->begun && !r->ready &&
+           !r->stopping && !r->failed;
+}
+
+static int64_t session_ms(const struct render *r, int64_t now_ms)
+{
+    return now_ms - r->base_ms;
+}
+
+static void end_open_line(struct render *r)
+{
+    if (r->open_source != NULL)
+        str_add_char(&r->out, '\n');
+    free(r->open_source);
+    r->open_source = NULL;
+}
+
+/* Whatever is not a log line begins on a line of its own. */
+static struct str *fresh_line(struct render *r)
+{
+    end_open_line(r);
+    return &r->out;
+}
+
+/* The items that stand below go before anything else that is written. */
+static void erase_first(struct render *r)
+{
+    struct str all = { 0 };
+
+    live_erase(&r->live, r->spec.out->columns, &all);
+    if (all.len > 0) {
+        str_add_len(&all, str_c(&r->out), r->out.len);
+        str_release(&r->out);
+        r->out = all;
+    }
+}
+
+void render_say(struct render *r, const char *text)
+{
+    if (r->spec.quiet)
+        return;
+    fresh_line(r);
+    tags_prefix(&r->tags, "convox", &r->out);
+    str_printf(&r->out, "%s\n", text);
+}
+
+static bool is_wanted(const struct render *r, const char *name, bool resource)
+{
+    const struct strv *only = r->spec.only;
+
+    if (only != NULL && only->len > 0)
+        return strv_has(only, name);
+    return !resource;
+}
+
+static void on_session(struct render *r, const struct event *e)
+{
+    cleanup_free char *text = NULL;
+    const char *engine = event_string(e->json, "engine");
+
+    if (r->spec.out->is_tty)
+        return;
+    text =
+        xasprintf("starting %s%s%s %s", e->app, *engine == '\0' ? "" : " on ",
+                  engine, event_string(e->json, "engine_version"));
+    render_say(r, text);
+}
+
+/* "resource db: " and what happened to it. */
+static void say_item(struct render *r, const struct live_item *item,
+                     const struct event *e)
+{
+    cleanup_str struct str s = { 0 };
+
+    str_printf(&s, "%s %s: %s", item->kind, item->label, item->state);
+    if (e->has_exit)
+        str_printf(&s, " with status %d", e->exit);
+    if (live_is_good(item) && item->began_ms >= 0 && !r->ready) {
+        str_add_char(&s, ' ');
+        when_elapsed(&s, item->done_ms - item->began_ms);
+    }
+    if (*item->text != '\0')
+        str_printf(&s, e->has_exit ? ", %s" : " (%s)", item->text);
+    render_say(r, str_c(&s));
+}
+
+/* Which changes are worth a line that stays. A network's are not. */
+static bool is_news(const struct render *r, const struct live_item *item)
+{
+    static const char *const mishaps[] = { "exited", "restarting", NULL };
+    static const char *const steps[] = { "pulling", "building", "built",
+                                         "ready",   "failed",   "external",
+                                         NULL };
+    const char *state = item->state;
+
+    if (r->stopping || strcmp(item->kind, "network") == 0)
+        return false;
+    for (size_t i = 0; mishaps[i] != NULL; i++)
+        if (strcmp(state, mishaps[i]) == 0)
+            return true;
+    for (size_t i = 0; steps[i] != NULL; i++)
+        if (strcmp(state, steps[i]) == 0)
+            return !is_live(r);
+    return false;
+}
+
+static void on_state(struct render *r, const struct event *e)
+{
+    const struct live_item *item = live_state(&r->live, e);
+
+    if (strcmp(e->kind, "service") == 0 && is_wanted(r, e->name, false))
+        tags_know(&r->tags, e->name);
+    if (is_news(r, item))
+        say_item(r, item, e);
+}
+
+static void on_progress(struct render *r, const struct event *e)
+{
+    struct live_item *item = live_progress(&r->live, e);
+    cleanup_free char *text = NULL;
+
+    if (is_live(r) || e->ms - item->said_ms < PROGRESS_MS)
+        return;
+    item->said_ms = e->ms;
+    text = xasprintf("%s %s: %s %s", item->kind, item->label, item->state,
+                     item->progress);
+    render_say(r, text);
+}
+
+static enum text_strip strip_for(const struct term *t)
+{
+    if (t->is_tty)
+        return t->colour ? TEXT_NO_MOVES : TEXT_NO_CSI;
+    return t->colour ? TEXT_KEEP : TEXT_NO_COLOUR;
+}
+
+/* On a terminal a '\r' goes back to where the line began: say again whose it
+ * is. One at the end is only a line end from Windows. */
+static void add_returns(struct render *r, const struct event *e,
+                        const char *text, size_t len)
+{
+    const char *end = text + len, *cr;
+
+    while (end > text && end[-1] == '\r')
+        end--;
+    while (text < end) {
+        cr = memchr(text, '\r', (size_t)(end - text));
+        if (cr == NULL)
+            cr = end;
+        str_add_len(&r->out, text, (size_t)(cr - text));
+        if (cr < end) {
+            str_add(&r->out, "\r\033[K");
+            tags_prefix(&r->tags, e->tag, &r->out);
+        }
+        text = cr + 1;
+    }
+}
+
+static void add_text(struct render *r, const struct event *e)
+{
+    const struct term *t = r->spec.out;
+    size_t len = strlen(e->line);
+    bool escapes = memchr(e->line, '\033', len) != NULL;
+    cleanup_str struct str clean = { 0 };
+    const char *text = e->line;
+
+    if (escapes) {
+        text_strip(&clean, text, len, strip_for(t));
+        text = str_c(&clean);
+        len = clean.len;
+    }
+    if (t->is_tty && memchr(text, '\r', len) != NULL)
+        add_returns(r, e, text, len);
+    else
+        str_add_len(&r->out, text, len);
+    if (escapes && t->colour)
+        str_add(&r->out, "\033[0m");
+}
+
+static void on_log(struct render *r, const struct event *e)
+{
+    bool resource = str_starts(e->source, "resource/");
+    bool own = strcmp(e->tag, "convox") == 0 || strcmp(e->tag, "build") == 0;
+    bool goes_on =
+        r->open_source != NULL && strcmp(r->open_source, e->source) == 0;
+
+    if (!r->spec.logs || (!own && !is_wanted(r, e->tag, resource)))
+        return;
+    if (!goes_on) {
+        end_open_line(r);
+        tags_prefix(&r->tags, e->tag, &r->out);
+    }
+    add_text(r, e);
+    if (e->partial && !goes_on)
+        r->open_source = xstrdup(e->source);
+    else if (!e->partial)
+        end_open_line(r);
+    if (!e->partial && !goes_on)
+        str_add_char(&r->out, '\n');
+}
+
+static void on_lost(struct render *r, const struct event *e)
+{
+    cleanup_free char *text =
+        xasprintf("%lld log lines dropped: they came faster than they could "
+                  "be shown",
+                  (long long)e->lines);
+
+    if (r->spec.logs)
+        render_say(r, text);
+}
+
+/* The items as they stand at the end of a start that failed. */
+static void freeze(struct render *r, const struct event *e)
+{
+    const struct term *t = r->spec.out;
+    struct live_look look = { .columns = t->columns,
+                              .rows = SIZE_MAX,
+                              .colour = t->colour,
+                              .utf8 = t->utf8,
+                              .frozen = true };
+    bool was_live = is_live(r);
+
+    r->failed = true;
+    if (!was_live)
+        return;
+    erase_first(r);
+    live_draw(&r->live, &look, e->ms, fresh_line(r));
+    live_leave(&r->live);
+}
+
+static void on_error(struct render *r, const struct event *e)
+{
+    freeze(r, e);
+    end_open_line(r);
+    report_error(e, r->spec.err, &r->err);
+}
+
+static void on_ready(struct render *r, const struct event *e)
+{
+    erase_first(r);
+    r->ready = true;
+    report_ready(e, r->spec.out, fresh_line(r));
+}
+
+static void on_stopping(struct render *r, const struct event *e)
+{
+    cleanup_free char *text =
+        xasprintf("stopping%s%s", *e->reason == '\0' ? "" : ": ", e->reason);
+
+    render_stopping(r, text);
+}
+
+void render_stopping(struct render *r, const char *text)
+{
+    if (r->stopping)
+        return;
+    erase_first(r);
+    r->stopping = true;
+    render_say(r, text);
+}
+
+static void on_removed(struct render *r, const struct event *e)
+{
+    report_removed(e, fresh_line(r));
+    str_add_char(&r->out, '\n');
+}
+
+static void draw_event(struct render *r, const struct event *e)
+{
+    switch (e->type) {
+    case EVENT_SESSION:
+        on_session(r, e);
+        break;
+    case EVENT_STATE:
+        on_state(r, e);
+        break;
+    case EVENT_PROGRESS:
+        on_progress(r, e);
+        break;
+    case EVENT_LOG:
+        on_log(r, e);
+        break;
+    case EVENT_LOST:
+        on_lost(r, e);
+        break;
+    case EVENT_READY:
+        on_ready(r, e);
+        break;
+    case EVENT_STOPPING:
+        on_stopping(r, e);
+        break;
+    case EVENT_REMOVED:
+        on_removed(r, e);
+        break;
+    case EVENT_WARNING:
+    case EVENT_ERROR:
+    case EVENT_CHECK:
+    case EVENT_END:
+    case EVENT_OTHER:
+        break;
+    }
+}
+
+void render_event(struct render *r, const struct event *e, int64_t now_ms)
+{
+    if (!r->begun)
+        r->base_ms = now_ms - e->ms;
+    r->begun = true;
+    r->dirty = true;
+    if (e->type == EVENT_WARNING)
+        report_warning(e->text, r->spec.err, &r->err);
+    if (e->type == EVENT_ERROR)
+        on_error(r, e);
+    if (!r->spec.quiet)
+        draw_event(r, e);
+}
+
+int render_wait(const struct render *r, int64_t now_ms)
+{
+    int64_t wait = r->frame_ms - now_ms;
+
+    if (r->spec.quiet || !is_live(r) || r->out.len > PENDING_MAX)
+        return r->out.len > 0 || r->err.len > 0 ? 0 : -1;
+    wait += r->dirty ? FRAME_MS : SPIN_MS;
+    return wait > 0 ? (int)wait : 0;
+}
+
+/* Erase, what scrolls, and the items below it again. */
+static void live_frame(struct render *r, int64_t now_ms)
+{
+    const struct term *t = r->spec.out;
+    struct live_look look = { .columns = t->columns,
+                              .rows = t->rows,
+                              .colour = t->colour,
+                              .utf8 = t->utf8 };
+
+    end_open_line(r);
+    erase_first(r);
+    live_draw(&r->live, &look, session_ms(r, now_ms), &r->tail);
+}
+
+void render_frame(struct render *r, int64_t now_ms)
+{
+    if (is_live(r))
+        live_frame(r, now_ms);
+    r->frame_ms = now_ms;
+    r->dirty = false;
+}
+
+void render_release(struct render *r)
+{
+    tags_release(&r->tags);
+    live_release(&r->live);
+    str_release(&r->out);
+    str_release(&r->err);
+    str_release(&r->tail);
+    free(r->open_source);
+}

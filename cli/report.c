@@ -1,0 +1,221 @@
+#include "cli/report.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/events.h"
+#include "cli/table.h"
+#include "cli/term.h"
+
+#define LABEL_WIDTH 7
+
+/* "  why  text", further lines below the text's beginning. */
+static void add_block(struct str *out, const struct term *look,
+                      const char *label, const char *text)
+{
+    cleanup_free char *head = xasprintf("%-*s", LABEL_WIDTH - 2, label);
+    bool first = true;
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+
+        str_add(out, "  ");
+        if (first)
+            term_paint(look, out, "2", head);
+        else if (len > 0)
+            str_printf(out, "%*s", LABEL_WIDTH - 2, "");
+        str_add_len(out, text, len);
+        str_add_char(out, '\n');
+        text += len + (text[len] == '\n' ? 1 : 0);
+        first = false;
+    }
+}
+
+/* The whole list, unless the text that goes with it has it already, with
+ * source lines and carets. */
+static void add_diags(struct str *out, const struct event *e)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(e->json, "diags");
+    const cJSON *d;
+
+    cJSON_ArrayForEach(d, list)
+    {
+        const char *text = event_string(d, "text");
+        int line = (int)event_number(d, "line");
+
+        if (strstr(e->why, text) != NULL || strstr(e->text, text) != NULL)
+            continue;
+        str_printf(out, "%s:", event_string(d, "file"));
+        if (line > 0)
+            str_printf(out, "%d:%d:", line, (int)event_number(d, "col"));
+        str_printf(
+            out, " %s%s\n",
+            strcmp(event_string(d, "level"), "warning") == 0 ? "warning: " : "",
+            text);
+    }
+}
+
+/* rackd's texts may end with a line end, ours never do. */
+static void add_line(struct str *out, const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0 && text[len - 1] == '\n')
+        len--;
+    str_add_len(out, text, len);
+    str_add_char(out, '\n');
+}
+
+void report_error(const struct event *e, const struct term *look,
+                  struct str *out)
+{
+    term_paint(look, out, "1;31", "ERROR:");
+    str_add_char(out, ' ');
+    add_line(out, *e->text == '\0' ? "the session failed" : e->text);
+    add_diags(out, e);
+    add_block(out, look, "why", e->why);
+    add_block(out, look, "do", e->todo);
+}
+
+void report_warning(const char *text, const struct term *look, struct str *out)
+{
+    term_paint(look, out, "1;33", "WARNING:");
+    str_add_char(out, ' ');
+    add_line(out, text);
+}
+
+void report_masked(struct str *out, const char *url)
+{
+    const char *rest = strstr(url, "://");
+    const char *at, *colon;
+
+    rest = rest == NULL ? url : rest + 3;
+    /* The last '@' before the path: a password may hold one. */
+    at = memrchr(rest, '@', strcspn(rest, "/?#"));
+    colon = at == NULL ? NULL : memchr(rest, ':', (size_t)(at - rest));
+    if (colon == NULL) {
+        str_add(out, url);
+        return;
+    }
+    str_add_len(out, url, (size_t)(colon - url) + 1);
+    str_printf(out, "****%s", at);
+}
+
+void report_service_url(const cJSON *service, struct str *out)
+{
+    const char *url = event_string(service, "url");
+    const cJSON *ports = cJSON_GetObjectItemCaseSensitive(service, "ports");
+    const cJSON *port = cJSON_GetArrayItem(ports, 0);
+    int host = (int)event_number(port, "host");
+
+    if (*url != '\0')
+        str_add(out, url);
+    else if (host > 0)
+        str_printf(out, "127.0.0.1:%d", host);
+}
+
+static void add_service(struct table *t, const cJSON *service)
+{
+    cleanup_str struct str url = { 0 }, type = { 0 };
+    int replicas = (int)event_number(service, "replicas");
+
+    report_service_url(service, &url);
+    str_add(&type, "service");
+    if (replicas > 1)
+        str_printf(&type, " x %d", replicas);
+    if (url.len == 0 && event_true(service, "internal"))
+        str_add(&url, "internal");
+    table_row(t, event_string(service, "name"), str_c(&type),
+              url.len == 0 ? "-" : str_c(&url));
+}
+
+/* A URL of the user's own is not for a CI job's log; ours is thrown away. */
+static void add_resource(struct table *t, const cJSON *resource)
+{
+    cleanup_str struct str shown = { 0 };
+    const char *url = event_string(resource, "host_url");
+    bool external = event_true(resource, "external");
+
+    if (*url == '\0')
+        url = event_string(resource, "url");
+    if (external)
+        report_masked(&shown, url);
+    else
+        str_add(&shown, *url == '\0' ? "-" : url);
+    if (external)
+        str_add(&shown, " (external)");
+    table_row(t, event_string(resource, "name"), event_string(resource, "type"),
+              str_c(&shown));
+}
+
+/* The rows as they are, the heading underlined by weight. */
+static void add_table(struct str *out, const struct term *look,
+                      const struct table *t)
+{
+    cleanup_str struct str text = { 0 }, head = { 0 };
+    size_t end;
+
+    table_print(t, &text);
+    end = strcspn(str_c(&text), "\n");
+    str_add_len(&head, str_c(&text), end);
+    term_paint(look, out, "2", str_c(&head));
+    str_add(out, str_c(&text) + end);
+}
+
+void report_ready(const struct event *e, const struct term *look,
+                  struct str *out)
+{
+    cleanup_table struct table t = { .columns = 3 };
+    cleanup_free char *took = xasprintf("ready in %.1f s", e->seconds);
+    const cJSON *item;
+
+    table_row(&t, "NAME", "TYPE", "URL");
+    cJSON_ArrayForEach(item,
+                       cJSON_GetObjectItemCaseSensitive(e->json, "services"))
+        add_service(&t, item);
+    cJSON_ArrayForEach(item,
+                       cJSON_GetObjectItemCaseSensitive(e->json, "resources"))
+        add_resource(&t, item);
+    str_add_char(out, '\n');
+    add_table(out, look, &t);
+    str_add_char(out, '\n');
+    term_paint(look, out, "1;32", took);
+    str_add(out, "\n\n");
+}
+
+static void add_count(struct str *out, int n, const char *what)
+{
+    str_printf(out, "%d %s%s", n, what, n == 1 ? "" : "s");
+}
+
+void report_removed(const struct event *e, struct str *out)
+{
+    str_add(out, "removed ");
+    add_count(out, e->containers, "container");
+    str_add(out, ", ");
+    add_count(out, e->networks, "network");
+    str_add(out, ", ");
+    add_count(out, e->volumes, "volume");
+    str_printf(out, " in %.1f s", e->seconds);
+}
+
+void report_check(const struct event *e, const struct term *look,
+                  struct str *out)
+{
+    bool fail = strcmp(e->level, "fail") == 0;
+    bool warn = strcmp(e->level, "warn") == 0;
+
+    if (fail)
+        term_paint(look, out, "1;31", look->utf8 ? "✘" : "FAIL");
+    else if (warn)
+        term_paint(look, out, "1;33", look->utf8 ? "!" : "WARN");
+    else
+        term_paint(look, out, "32", look->utf8 ? "✔" : "ok  ");
+    str_printf(out, " %s", e->name);
+    if (*e->text != '\0')
+        str_printf(out, ": %s", e->text);
+    str_add_char(out, '\n');
+    add_block(out, look, "do", e->todo);
+}
