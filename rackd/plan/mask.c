@@ -32,6 +32,17 @@ static bool contains(const char *text, size_t len, const char *word)
     return false;
 }
 
+/* AUTH_URL, KEY_HOST: says where, and a login in it is found without. */
+static bool is_place(const char *key, size_t len)
+{
+    static const char *const words[] = { "url", "uri", "host", "port", NULL };
+    size_t start = len;
+
+    while (start > 0 && isalnum((unsigned char)key[start - 1]))
+        start--;
+    return is_any(key + start, len - start, words);
+}
+
 bool mask_is_secret(const char *key, size_t len)
 {
     static const char *const anywhere[] = { "passw",   "passphrase", "secret",
@@ -44,6 +55,8 @@ bool mask_is_secret(const char *key, size_t len)
     for (size_t i = 0; anywhere[i] != NULL; i++)
         if (contains(key, len, anywhere[i]))
             return true;
+    if (is_place(key, len))
+        return false;
     for (size_t start = 0; start < len;) {
         size_t end = start;
 

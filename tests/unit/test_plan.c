@@ -1248,6 +1248,52 @@ static void the_apps_environment_is_offered_to_builds(void **state)
     check_argv(&w->plan->build_env, "A=1|B=2");
 }
 
+static void an_app_without_any_environment_is_planned(void **state)
+{
+    struct world *w = *state;
+
+    declare(service(w, "web"), "A", "x");
+    w->opts.env = NULL;
+    make(w);
+    check_env(w, "A", "x");
+    assert_int_equal(w->plan->build_env.len, 0);
+}
+
+static void errors_from_before_do_not_stop_a_plan(void **state)
+{
+    struct world *w = *state;
+
+    diags_add(&w->diags, DIAG_ERROR, (struct diag_pos){ 1, 1 }, "earlier");
+    service(w, "web");
+    make(w);
+    assert_int_equal(w->diags.errors, 1);
+}
+
+static void a_user_may_come_without_a_group(void **state)
+{
+    struct world *w = *state;
+
+    service(w, "a")->security.run_as_user = 0;
+    service(w, "b")->security.run_as_group = 7;
+    make(w);
+    assert_string_equal(w->plan->services.v[0].container.user, "0");
+    assert_null(w->plan->services.v[1].container.user);
+}
+
+static void volumes_without_a_usable_name_get_one(void **state)
+{
+    struct world *w = *state;
+    struct manifest_service *s = service(w, "web");
+
+    mount(s, "/", "/a");
+    mount(s, "---", "/b");
+    mount(s, "x y/", "/c");
+    make(w);
+    assert_string_equal(w->plan->volumes.v[0].name, "volume");
+    assert_string_equal(w->plan->volumes.v[1].name, "volume-2");
+    assert_string_equal(w->plan->volumes.v[2].name, "x-y");
+}
+
 static void ten_thousand_services_are_planned_in_a_moment(void **state)
 {
     struct world *w = *state;
@@ -1358,6 +1404,10 @@ int main(void)
         TEST(an_init_container_is_the_service_with_its_own_command),
         TEST(logins_of_registries_are_collected_once_each),
         TEST(the_apps_environment_is_offered_to_builds),
+        TEST(an_app_without_any_environment_is_planned),
+        TEST(errors_from_before_do_not_stop_a_plan),
+        TEST(a_user_may_come_without_a_group),
+        TEST(volumes_without_a_usable_name_get_one),
         TEST(ten_thousand_services_are_planned_in_a_moment),
         TEST(secrets_are_not_printed),
     };

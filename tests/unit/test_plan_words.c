@@ -423,11 +423,11 @@ static void keys_that_look_secret_are_known_by_their_words(void **state)
         "API_KEY",      "SECRET_KEY_BASE", "GITHUB_TOKEN",
         "auth",         "x-api-key",       "PRIVATE_PEM",
         "DB_PWD",       "AWS_CREDENTIALS", "PGPASSWORD",
-        "MYSQL_PASSWD",
+        "MYSQL_PASSWD", "SECRET_URL",
     };
-    static const char *const open[] = { "KEYBOARD",  "MONKEY", "HOST",
-                                        "COMPASS_X", "AUTHOR", "PORT",
-                                        "" };
+    static const char *const open[] = { "KEYBOARD",  "MONKEY",   "HOST",
+                                        "COMPASS_X", "AUTH_URL", "KEY_HOST",
+                                        "AUTHOR",    "PORT",     "" };
 
     (void)state;
     for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
