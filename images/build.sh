@@ -14,7 +14,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/api.sh"
-out=$here/../build/images
+out=$(dirname "$here")/build/images
 
 suite=trixie
 all="base mysql postgres mariadb postgis redis valkey memcached"
@@ -48,22 +48,20 @@ is_built() {
     [ "$label" = "$(source_of "$1")" ]
 }
 
-# Does a registry answer, and has it the image? One that does not answer is
-# asked only once. Podman has no such question: there the pull is the answer.
+# Has a registry the image? One that does not answer is asked only once. Podman
+# cannot be asked ("not supported"): there the pull itself is the question.
 is_pullable() {
-    local ref=$1 status answer
+    local ref=$1 answer
 
     [ ! -e "$out/no-registry" ] || return 1
-    status=$(api_status "/distribution/$ref/json" -m 30 || true)
-    case $status in
-    200) return 0 ;;
-    404)
-        answer=$(api_curl POST "/images/create?fromImage=${ref%:*}&tag=${ref##*:}" -m 600 || true)
+    answer=$(api_curl GET "/distribution/$ref/json" -m 30 -w ' %{http_code}' 2>&1 || true)
+    [ "${answer##* }" != 200 ] || return 0
+    if [[ $answer = *"not supported"* || $answer = *"page not found"* ]]; then
+        answer=$(api_curl POST \
+            "/images/create?fromImage=${ref%:*}&tag=${ref##*:}" -m 900 2>&1 || true)
         [ "$(api_status "/images/$ref/json")" != 200 ] || return 0
-        ;;
-    *) answer=$(api_curl GET "/distribution/$ref/json" -m 30 2>&1 || true) ;;
-    esac
-    if grep -qiE 'dial|lookup|timeout|timed out|refused|unreachable|EOF' <<<"$answer"; then
+    fi
+    if grep -qiE 'dial|lookup|timed? ?out|refused|unreachable|EOF' <<<"$answer"; then
         touch "$out/no-registry"
     fi
     return 1
@@ -101,20 +99,32 @@ encode() {
     done
 }
 
+# A user whom the kernel gives no namespaces needs sudo to make a root.
+make_root() {
+    local root=()
+
+    if [ "$(id -u)" != 0 ] && command -v sudo >/dev/null; then
+        root=(sudo env ${MIRROR:+MIRROR="$MIRROR"})
+    fi
+    "${root[@]}" "$here/base/rootfs.sh" $suite "$1"
+}
+
 build_base() {
-    local log=$out/base.log tar=$out/base.tar changes
+    local log=$out/base.log tar=$out/base.tar changes label
 
     "$here/setup.sh" mmdebstrap curl
     rm -f "$tar"
-    if ! "$here/base/rootfs.sh" $suite "$tar" >"$log" 2>&1; then
+    if ! make_root "$tar" >"$log" 2>&1; then
         tail -n 15 "$log" >&2
         say "ERROR: mmdebstrap could not make Debian $suite (log: $log)"
         return 1
     fi
     changes="changes=$(encode 'CMD ["bash"]')"
-    changes+="&changes=$(encode "LABEL cvx.kind=standin cvx.standin=base \
-cvx.version=$suite cvx.source=$(source_of base)")"
-    api_curl POST "/images/create?fromSrc=-&repo=cvx/base&tag=$suite&$changes" \
+    for label in kind=standin standin=base "version=$suite" "source=$(source_of base)"; do
+        changes+="&changes=$(encode "LABEL cvx.$label")"
+    done
+    # Podman does not look at "tag".
+    api_curl POST "/images/create?fromSrc=-&repo=cvx/base:$suite&$changes" \
         -H 'Content-Type: application/x-tar' -T "$tar" >>"$log" || true
     rm -f "$tar"
     check base "$log"

@@ -77,13 +77,18 @@ can_be_root() {
     [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -v; }
 }
 
+# A process that has ended may stay as a zombie for a while.
+is_alive() {
+    [ -e "/proc/$1" ] && ! grep -qs '^State:.Z' "/proc/$1/status"
+}
+
 # Waits up to `$2` seconds for endpoint `$1`; gives up when process `$3` ends.
 wait_for() {
     local end=$((SECONDS + $2))
 
     while [ $SECONDS -lt $end ]; do
         answers "$1" && return 0
-        [ -z "${3:-}" ] || [ -e "/proc/$3" ] || return 1
+        [ -z "${3:-}" ] || is_alive "$3" || return 1
         sleep 0.1
     done
     return 1
@@ -129,20 +134,43 @@ start_docker() {
     return 1
 }
 
-start_podman() {
-    local podman_log=/tmp/podman-service-$(id -u).log
+# Settings for the service we start, beside the user's own. Podman asks for
+# limits that a container or a small machine may not give: it gets those that
+# hold here. crun refuses a machine with both generations of cgroups.
+podman_settings() {
+    local files processes
 
-    "$here/setup.sh" podman uidmap slirp4netns fuse-overlayfs netavark \
-        aardvark-dns ca-certificates || return 1
-    mkdir -p "$(dirname "$podman_socket")" 2>/dev/null || {
+    files=$(ulimit -Hn) processes=$(ulimit -Hu)
+    [ "$files" != unlimited ] || files=1048576
+    [ "$processes" != unlimited ] || processes=1048576
+    echo '[containers]'
+    echo "default_ulimits = [\"nofile=$files:$files\", \"nproc=$processes:$processes\"]"
+    echo '[network]'
+    echo 'network_backend = "netavark"'
+    echo '[engine]'
+    [ -f /sys/fs/cgroup/cgroup.controllers ] || echo 'runtime = "runc"'
+    [ -d /run/systemd/system ] || echo 'cgroup_manager = "cgroupfs"'
+    [ -d /run/systemd/system ] || echo 'events_logger = "file"'
+}
+
+start_podman() {
+    local work log
+
+    "$here/setup.sh" podman runc uidmap slirp4netns fuse-overlayfs netavark \
+        aardvark-dns iptables ca-certificates || return 1
+    work=$(dirname "$podman_socket")
+    mkdir -p "$work" 2>/dev/null || {
         say "ERROR: XDG_RUNTIME_DIR is not set and $runtime cannot be written"
         return 1
     }
-    say "Starting Podman's service (log: $podman_log)"
-    XDG_RUNTIME_DIR=$runtime setsid podman system service --time=0 \
-        "unix://$podman_socket" >"$podman_log" 2>&1 </dev/null &
+    log=$work/cvx-service.log
+    podman_settings >"$work/cvx-containers.conf"
+    say "Starting Podman's service (log: $log)"
+    XDG_RUNTIME_DIR=$runtime CONTAINERS_CONF=$work/cvx-containers.conf \
+        setsid podman system service --time=0 "unix://$podman_socket" \
+        >"$log" 2>&1 </dev/null &
     wait_for "unix://$podman_socket" 20 $! && return 0
-    tail -n 5 "$podman_log" >&2
+    tail -n 5 "$log" >&2
     return 1
 }
 
