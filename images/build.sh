@@ -14,6 +14,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/api.sh"
+. "$here/root.sh"
 out=$(dirname "$here")/build/images
 
 suite=trixie
@@ -72,15 +73,19 @@ is_needed() {
         ! is_pullable "${official[$1]}" && ! is_built "$1"
 }
 
+# The texts of the engine's stream of JSON, as they were meant.
+texts_of() {
+    grep -oE '"(stream|error|message)":"(\\.|[^"\\])*"' "$1" |
+        sed -E 's/^"[a-z]*":"//; s/"$//; s/\\n$//; s/\\u003e/>/g; s/\\u003c/</g;
+            s/\\u0026/\&/g; s/\\n/\n/g; s/\\t/\t/g; s/\\(["\\])/\1/g'
+}
+
 # The engine answers 200 and then tells of failures in its stream.
 check() {
     local type=$1 log=$2
 
     if grep -q '"error"' "$log" || ! is_built "$type"; then
-        grep -o '"\(stream\|error\)":"[^"]*"' "$log" | tail -n 15 |
-            sed 's/^"[a-z]*":"//; s/\\n"$//; s/"$//' >&2
-        [ -s "$log" ] && ! grep -q '"stream"\|"error"' "$log" &&
-            tail -n 5 "$log" >&2
+        { texts_of "$log" || cat "$log"; } | grep . | tail -n 20 >&2
         say "ERROR: image $(name_of "$type") was not built (log: $log)"
         return 1
     fi
@@ -99,14 +104,16 @@ encode() {
     done
 }
 
-# A user whom the kernel gives no namespaces needs sudo to make a root.
+# As root where that can be had; else in a user namespace, which not every
+# kernel gives.
 make_root() {
-    local root=()
+    local make=("$here/base/rootfs.sh" $suite "$1")
 
-    if [ "$(id -u)" != 0 ] && command -v sudo >/dev/null; then
-        root=(sudo env ${MIRROR:+MIRROR="$MIRROR"})
+    if can_be_root; then
+        as_root env ${MIRROR:+MIRROR="$MIRROR"} "${make[@]}"
+    else
+        "${make[@]}"
     fi
-    "${root[@]}" "$here/base/rootfs.sh" $suite "$1"
 }
 
 build_base() {

@@ -11,6 +11,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/api.sh"
+. "$here/root.sh"
 
 log=/var/log/dockerd.log
 runtime=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
@@ -67,14 +68,6 @@ find_engine() {
         /run/podman/podman.sock; do
         [ ! -S "$socket" ] || try "unix://$socket"
     done
-}
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
-}
-
-can_be_root() {
-    [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -v; }
 }
 
 # A process that has ended may stay as a zombie for a while.

@@ -7,6 +7,7 @@
 #
 # Nothing happens, fast, where all is installed. Uses sudo when not root.
 set -euo pipefail
+. "$(dirname "$0")/root.sh"
 
 build="build-essential pkg-config libuv1-dev libcurl4-openssl-dev libcjson-dev
 libyaml-dev libssl-dev libarchive-dev uthash-dev node-llhttp curl
@@ -32,21 +33,17 @@ missing=$(printf '%s\n' "${wanted[@]}" | sort -u |
     grep -vxF -f <(printf '%s\n' "$have" | sed 's/:.*//') || true)
 [ -n "$missing" ] || exit 0
 
-root=()
-if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo >/dev/null; then
-        echo "ERROR: these packages are missing and you are not root:" $missing >&2
-        echo "Ask for: apt-get install" $missing >&2
-        exit 1
-    fi
-    root=(sudo)
+if ! can_be_root; then
+    echo "ERROR: these packages are missing and you are not root:" $missing >&2
+    echo "Ask for: apt-get install" $missing >&2
+    exit 1
 fi
 
 echo "Installing" $missing >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt_get() {
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq \
         -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 </dev/null
 }
 # The lists of a fresh machine are empty, those of an old one out of date.
