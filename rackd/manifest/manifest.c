@@ -67,6 +67,7 @@ static bool read_all(struct load *load, const char *text, size_t len)
         node_parse(&pool, &src, load->errors, load->warnings, &root) == 0 &&
         decode_top(load, root);
 
+    strv_add_all(&load->m->used, &src.used);
     node_pool_release(&pool);
     source_release(&src);
     return ok;

@@ -202,6 +202,8 @@ struct manifest_config {
 };
 
 struct manifest {
+    struct strv used; /* keys of the app's environment that the file itself
+                         takes: set ones in ${NAME}, and passwordEnv */
     struct manifest_envs environment; /* the top-level list */
     struct {
         struct manifest_service *v;

@@ -126,6 +126,7 @@ void manifest_free(struct manifest *m)
 {
     if (m == NULL)
         return;
+    strv_release(&m->used);
     for (size_t i = 0; i < m->services.len; i++)
         release_service(&m->services.v[i]);
     for (size_t i = 0; i < m->resources.len; i++)

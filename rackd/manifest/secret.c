@@ -99,6 +99,8 @@ static void resolve_password(const struct at *at, struct secret *secret)
                 at_owner(at), at->index, secret->password_env);
     else
         secret->password = xstrdup(value);
+    if (!strv_has(&at->load->m->used, secret->password_env))
+        strv_add(&at->load->m->used, secret->password_env);
 }
 
 /* What one service's list is read into. */

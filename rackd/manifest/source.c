@@ -91,7 +91,7 @@ static void add_piece(struct source *src, size_t from, bool is_value,
 struct job {
     struct source *src;
     const struct env *env;
-    struct names unset;
+    struct names unset, used;
     struct diags *errors, *warnings;
     unsigned line; /* the last line looked at, and */
     bool comment;  /* whether all of it is a comment */
@@ -142,6 +142,8 @@ static int replace(struct job *job, size_t at, size_t end)
         diags_add(job->errors, DIAG_ERROR, file_pos(src, at),
                   "a byte of the value of %.100s %s", name, why);
         return -1;
+    } else if (names_add(&job->used, name, 0) == NAMES_NEW) {
+        strv_add(&src->used, name);
     }
     if (len > SOURCE_MAX - src->text.len) {
         diags_add(job->errors, DIAG_ERROR, file_pos(src, at),
@@ -222,6 +224,7 @@ int source_init(struct source *src, const char *file, size_t len,
     }
     rc = interpolate(&job);
     names_release(&job.unset);
+    names_release(&job.used);
     return rc;
 }
 
@@ -272,6 +275,7 @@ char *source_written(const struct source *src, size_t from, size_t to)
 void source_release(struct source *src)
 {
     str_release(&src->text);
+    strv_release(&src->used);
     free(src->pieces.v);
     free(src->lines.v);
     *src = (struct source){ 0 };

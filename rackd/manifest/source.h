@@ -14,6 +14,7 @@
 
 #include "base/diag.h"
 #include "base/str.h"
+#include "base/strv.h"
 
 struct env;
 
@@ -37,7 +38,8 @@ struct source {
     struct {
         size_t *v;
         size_t len, cap;
-    } lines; /* where each line of the file begins */
+    } lines;          /* where each line of the file begins */
+    struct strv used; /* names whose value was put in, once each */
 };
 
 /*
