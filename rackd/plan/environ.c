@@ -266,6 +266,8 @@ static bool collect_declared(const struct manifest *m, struct env *declared)
             env_set(declared, key, "", NULL);
         }
     }
+    for (size_t i = 0; i < m->used.len; i++)
+        env_set(declared, m->used.v[i], "", NULL);
     for (size_t i = 0; i < m->resources.len; i++) {
         cleanup_free char *key = vars_key(m->resources.v[i].name, "URL");
 

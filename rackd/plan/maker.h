@@ -68,8 +68,9 @@ int maker_data_volume(struct maker *mk, const char *resource, const char *what);
 void maker_mounts(struct maker *mk, const struct manifest_service *s,
                   struct plan_container *out);
 
-/* volumeOptions of its initContainer. */
-void maker_init_mounts(struct maker *mk, const struct manifest_service *s,
-                       struct plan_container *out);
+/* The volumeOptions alone: of the service, or of its initContainer. */
+void maker_option_mounts(struct maker *mk, const struct manifest_service *s,
+                         const struct manifest_volume_options *options,
+                         struct plan_container *out);
 
 #endif /* PLAN_MAKER_H */

@@ -123,6 +123,14 @@ static void make_file(struct maker *mk, const struct manifest_config_mount *cm,
     file->text = xstrdup(text);
 }
 
+static void make_files(struct maker *mk,
+                       const struct manifest_config_mounts *mounts,
+                       struct plan_container *out)
+{
+    for (size_t i = 0; i < mounts->len; i++)
+        make_file(mk, &mounts->v[i], out);
+}
+
 static void make_security(const struct manifest_service *s,
                           struct plan_container *out)
 {
@@ -148,8 +156,7 @@ static void make_container(struct maker *mk, const struct manifest_service *s,
     maker_environ(mk, s, &out->env);
     make_ports(s, out);
     maker_mounts(mk, s, out);
-    for (size_t i = 0; i < s->config_mounts.len; i++)
-        make_file(mk, &s->config_mounts.v[i], out);
+    make_files(mk, &s->config_mounts, out);
     make_security(s, out);
     strv_add(&out->aliases, s->name);
     out->init = s->init;
@@ -177,9 +184,8 @@ static void make_init(struct maker *mk, const struct manifest_service *s,
     env_set(&env, "INIT_CONTAINER", "true", NULL);
     maker_env_list(&env, &out->env);
     env_release(&env);
-    maker_init_mounts(mk, s, out);
-    for (size_t i = 0; i < s->init_container.config_mounts.len; i++)
-        make_file(mk, &s->init_container.config_mounts.v[i], out);
+    maker_option_mounts(mk, s, &s->init_container.volume_options, out);
+    make_files(mk, &s->init_container.config_mounts, out);
     make_security(s, out);
     out->init = s->init;
     out->stop_grace_s = main->stop_grace_s;

@@ -339,15 +339,15 @@ void maker_mounts(struct maker *mk, const struct manifest_service *s,
 
     for (size_t i = 0; i < s->volumes.len; i++)
         make_mount(&m, &s->volumes.v[i]);
-    for (size_t i = 0; i < s->volume_options.len; i++)
-        make_option(&m, &s->volume_options.v[i]);
+    maker_option_mounts(mk, s, &s->volume_options, out);
 }
 
-void maker_init_mounts(struct maker *mk, const struct manifest_service *s,
-                       struct plan_container *out)
+void maker_option_mounts(struct maker *mk, const struct manifest_service *s,
+                         const struct manifest_volume_options *options,
+                         struct plan_container *out)
 {
     struct mounting m = { .mk = mk, .s = s, .out = out };
 
-    for (size_t i = 0; i < s->init_container.volume_options.len; i++)
-        make_option(&m, &s->init_container.volume_options.v[i]);
+    for (size_t i = 0; i < options->len; i++)
+        make_option(&m, &options->v[i]);
 }

@@ -77,6 +77,7 @@ static int teardown(void **state)
         free(w->m.resources.v[i].options.v);
     free(w->m.resources.v);
     free(w->m.configs.v);
+    strv_release(&w->m.used);
     env_release(&w->env);
     diags_release(&w->diags);
     free(w);
@@ -619,6 +620,8 @@ static void keys_of_dot_env_that_nobody_asks_for_are_one_warning(void **state)
     declare(s, "A", NULL);
     strv_add(&s->links, "api");
     resource(w, "db", "redis");
+    strv_add(&w->m.used, "IN_THE_FILE");
+    env_set(&w->env, "IN_THE_FILE", "1", ".env");
     env_set(&w->env, "A", "1", ".env");
     env_set(&w->env, "Z", "1", ".env");
     env_set(&w->env, "Y", "1", ".env");
