@@ -12,13 +12,6 @@
 /* How long a client may take to hang up after the last answer. */
 #define LINGER_MS 2000
 
-/* A write under way, and the bytes it sends. */
-struct sending {
-    uv_write_t req;
-    struct conn *conn;
-    char *bytes;
-};
-
 /* In order of time. */
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
@@ -26,7 +19,7 @@ static void on_timer(uv_timer_t *timer);
 static void feed(struct conn *c, const char *data, size_t len);
 static void deliver(struct conn *c);
 static void refuse(struct conn *c, int status, const char *text);
-static void on_sent(uv_write_t *req, int status);
+static void on_idle(struct sendq *q, int status);
 static void on_all_sent(struct conn *c);
 static void linger(struct conn *c);
 static void on_shutdown(uv_shutdown_t *req, int status);
@@ -50,6 +43,7 @@ void conn_accept(struct httpd *server, uv_stream_t *listener, bool is_tcp)
     else
         uv_pipe_init(listener->loop, &c->u.pipe, 0);
     uv_timer_init(listener->loop, &c->timer);
+    sendq_init(&c->out, &c->u.stream, on_idle);
     httphead_init(&c->head, HTTPHEAD_REQUEST, HTTPD_HEAD_MAX, HTTPD_BODY_MAX);
     httpd_add(server, c);
     if (uv_accept(listener, &c->u.stream) < 0 || httpd_is_full(server) ||
@@ -189,71 +183,25 @@ static void refuse(struct conn *c, int status, const char *text)
 
 size_t conn_queued(const struct conn *c)
 {
-    return uv_stream_get_write_queue_size(&c->u.stream) + c->out.len;
-}
-
-/* Whatever came together while the last write was under way goes as one. */
-static void flush(struct conn *c)
-{
-    struct sending *s;
-    uv_buf_t buf;
-
-    if (c->writing || c->out.len == 0 || c->state == CONN_CLOSING)
-        return;
-    s = xcalloc(1, sizeof(*s));
-    s->conn = c;
-    buf.len = c->out.len;
-    s->bytes = buf.base = str_take(&c->out);
-    c->writing = true;
-    if (uv_write(&s->req, &c->u.stream, &buf, 1, on_sent) < 0) {
-        c->writing = false;
-        free(s->bytes);
-        free(s);
-        conn_drop(c);
-    }
+    return sendq_len(&c->out);
 }
 
 void conn_write(struct conn *c, const char *data, size_t len)
 {
-    int sent = 0;
-
-    if (c->state == CONN_CLOSING || len == 0)
+    if (c->state == CONN_CLOSING)
         return;
-    if (!c->writing && c->out.len == 0) {
-        uv_buf_t buf = uv_buf_init((char *)data, (unsigned)len);
-
-        sent = uv_try_write(&c->u.stream, &buf, 1);
-    }
-    if (sent < 0 && sent != UV_EAGAIN) {
+    if (sendq_len(&c->out) + len > QUEUE_MAX ||
+        sendq_write(&c->out, data, len) < 0)
         conn_drop(c);
-        return;
-    }
-    if (sent > 0) {
-        data += sent;
-        len -= (size_t)sent;
-    }
-    if (conn_queued(c) + len > QUEUE_MAX) {
-        conn_drop(c);
-        return;
-    }
-    if (len > 0)
-        str_add_len(&c->out, data, len);
-    flush(c);
 }
 
-static void on_sent(uv_write_t *req, int status)
+static void on_idle(struct sendq *q, int status)
 {
-    struct sending *s = container_of(req, struct sending, req);
-    struct conn *c = s->conn;
+    struct conn *c = container_of(q, struct conn, out);
 
-    free(s->bytes);
-    free(s);
-    c->writing = false;
     if (status < 0)
         conn_drop(c);
-    flush(c);
-    if (!c->writing)
-        on_all_sent(c);
+    on_all_sent(c);
 }
 
 static void on_all_sent(struct conn *c)
@@ -358,7 +306,7 @@ static void handle_gone(struct conn *c)
         return;
     httphead_release(&c->head);
     str_release(&c->ahead);
-    str_release(&c->out);
+    sendq_release(&c->out);
     httpd_remove(c->server, c);
     free(c);
 }

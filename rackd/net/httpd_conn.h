@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "net/httpd.h"
 #include "net/httphead.h"
+#include "net/sendq.h"
 
 enum conn_state {
     CONN_READING,   /* waits for a whole request */
@@ -41,9 +42,8 @@ struct conn {
     enum conn_state state;
     struct httphead head;
     struct str ahead;
-    struct str out;        /* not yet handed to libuv */
+    struct sendq out;
     struct httpd_req *req; /* the one being answered */
-    bool writing;          /* one uv_write() at a time is under way */
     bool said_continue;    /* 100, to a client that asked first */
     bool close_after;      /* the answer */
     bool got_eof;          /* the client sends no more */

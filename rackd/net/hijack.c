@@ -1,0 +1,432 @@
+#include "net/hijack.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/endpoint.h"
+#include "net/httphead.h"
+#include "net/sendq.h"
+
+#define HEAD_MAX ((size_t)64 << 10)
+
+/* Of an error answer; what an error message can show is less. */
+#define BODY_MAX ((size_t)64 << 10)
+
+enum hijack_state {
+    HIJACK_CONNECTING, /* up to the end of the answer's head */
+    HIJACK_REFUSED,    /* an HTTP error: its body is read */
+    HIJACK_OPEN,       /* raw bytes both ways */
+    HIJACK_ENDED,      /* uv_close() was called; on_end is to come */
+};
+
+struct hijack {
+    uv_loop_t *loop;
+    struct endpoint endpoint;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t pipe;
+        uv_tcp_t tcp;
+    } u;
+    uv_timer_t soon; /* what must not be done from inside our functions */
+    uv_connect_t connect;
+    uv_getaddrinfo_t lookup;
+    uv_shutdown_t shutdown;
+    unsigned open; /* handles, and a lookup under way */
+    enum hijack_state state;
+    bool connected, looking_up;
+    bool paused, closed;            /* as the owner said */
+    bool want_shutdown, write_dead; /* no more bytes from us */
+    bool has_err;
+    struct err err;
+    struct httphead head;
+    struct str request; /* sent before anything else */
+    struct str early;   /* written before the stream was open */
+    struct str held;    /* came behind the head, or while paused */
+    struct sendq out;
+    void (*on_open)(struct hijack *h, void *user);
+    void (*on_data)(struct hijack *h, const char *data, size_t len, void *user);
+    void (*on_end)(struct hijack *h, long status, const struct err *err,
+                   void *user);
+    void *user;
+};
+
+/* In order of time. */
+static void on_soon(uv_timer_t *timer);
+static void on_looked_up(uv_getaddrinfo_t *req, int status,
+                         struct addrinfo *found);
+static void on_connected(uv_connect_t *req, int status);
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
+static void on_idle(struct sendq *q, int status);
+static void on_shutdown(uv_shutdown_t *req, int status);
+static void one_gone(struct hijack *h);
+static void on_stream_closed(uv_handle_t *handle);
+static void on_timer_closed(uv_handle_t *handle);
+
+/* Over, with h->err when has_err. on_end follows from the loop. */
+static void finish(struct hijack *h)
+{
+    if (h->state == HIJACK_ENDED)
+        return;
+    h->state = HIJACK_ENDED;
+    if (h->looking_up)
+        uv_cancel((uv_req_t *)&h->lookup);
+    uv_close(&h->u.handle, on_stream_closed);
+    uv_close((uv_handle_t *)&h->soon, on_timer_closed);
+}
+
+static void fail(struct hijack *h, enum err_code code, const char *what)
+{
+    h->has_err = true;
+    err_set(&h->err, code, "%s: %s", what, h->endpoint.shown);
+    finish(h);
+}
+
+/* `rc` is libuv's. */
+static void fail_connect(struct hijack *h, int rc)
+{
+    h->has_err = true;
+    endpoint_refused(&h->endpoint, -rc, &h->err);
+    finish(h);
+}
+
+static void connect_tcp(struct hijack *h, const struct sockaddr *addr)
+{
+    int rc = uv_tcp_connect(&h->connect, &h->u.tcp, addr, on_connected);
+
+    if (rc < 0)
+        fail_connect(h, rc);
+}
+
+static void connect_host(struct hijack *h)
+{
+    cleanup_free char *port = xasprintf("%d", h->endpoint.port);
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    struct sockaddr_storage addr;
+    int rc;
+
+    if (uv_ip4_addr(h->endpoint.host, h->endpoint.port,
+                    (struct sockaddr_in *)&addr) == 0 ||
+        uv_ip6_addr(h->endpoint.host, h->endpoint.port,
+                    (struct sockaddr_in6 *)&addr) == 0) {
+        connect_tcp(h, (struct sockaddr *)&addr);
+        return;
+    }
+    rc = uv_getaddrinfo(h->loop, &h->lookup, on_looked_up, h->endpoint.host,
+                        port, &hints);
+    if (rc < 0) {
+        fail(h, ERR_UNAVAILABLE, "no such host");
+        return;
+    }
+    h->looking_up = true;
+    h->open++;
+}
+
+static void on_looked_up(uv_getaddrinfo_t *req, int status,
+                         struct addrinfo *found)
+{
+    struct hijack *h = container_of(req, struct hijack, lookup);
+    const struct addrinfo *best = found;
+
+    /* IPv4 first: "localhost" has both, engines listen on 127.0.0.1. */
+    while (best != NULL && best->ai_family != AF_INET)
+        best = best->ai_next;
+    if (best == NULL)
+        best = found;
+    h->looking_up = false;
+    if (h->state == HIJACK_CONNECTING && status == 0 && best != NULL)
+        connect_tcp(h, best->ai_addr);
+    else if (h->state == HIJACK_CONNECTING)
+        fail(h, ERR_UNAVAILABLE, "no such host");
+    uv_freeaddrinfo(found);
+    one_gone(h);
+}
+
+static void make_request(struct hijack *h, const struct hijack_spec *spec)
+{
+    size_t len = spec->json != NULL ? strlen(spec->json) : 0;
+
+    str_printf(&h->request,
+               "POST %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
+               "Upgrade: tcp\r\nContent-Length: %zu\r\n",
+               spec->path,
+               h->endpoint.host != NULL ? h->endpoint.shown : "engine", len);
+    if (spec->json != NULL)
+        str_printf(&h->request, "Content-Type: application/json\r\n\r\n%s",
+                   spec->json);
+    else
+        str_add(&h->request, "\r\n");
+}
+
+struct hijack *hijack_start(uv_loop_t *loop, const struct hijack_spec *spec)
+{
+    struct hijack *h = xcalloc(1, sizeof(*h));
+
+    h->loop = loop;
+    h->on_open = spec->on_open;
+    h->on_data = spec->on_data;
+    h->on_end = spec->on_end;
+    h->user = spec->user;
+    httphead_init(&h->head, HTTPHEAD_RESPONSE, HEAD_MAX, BODY_MAX);
+    h->has_err =
+        endpoint_parse(&h->endpoint, spec->endpoint, false, &h->err) < 0;
+    if (!h->has_err && h->endpoint.tls) {
+        h->has_err = true;
+        err_set(&h->err, ERR_INVALID, "not over TLS: %s", spec->endpoint);
+    }
+    if (h->endpoint.host != NULL)
+        uv_tcp_init(loop, &h->u.tcp);
+    else
+        uv_pipe_init(loop, &h->u.pipe, 0);
+    uv_timer_init(loop, &h->soon);
+    h->open = 2;
+    sendq_init(&h->out, &h->u.stream, on_idle);
+    if (!h->has_err)
+        make_request(h, spec);
+    uv_timer_start(&h->soon, on_soon, 0, 0);
+    return h;
+}
+
+static size_t queued(const struct hijack *h)
+{
+    return sendq_len(&h->out) + h->early.len;
+}
+
+static void maybe_shutdown(struct hijack *h)
+{
+    if (h->state == HIJACK_OPEN && h->want_shutdown && !h->write_dead &&
+        sendq_len(&h->out) == 0) {
+        h->write_dead = true;
+        uv_shutdown(&h->shutdown, &h->u.stream, on_shutdown);
+    }
+}
+
+/* When the peer reads no more it may still have something to say: only the
+ * reading side ends the stream. */
+static void send_out(struct hijack *h, const char *data, size_t len)
+{
+    if (!h->write_dead && sendq_write(&h->out, data, len) < 0)
+        h->write_dead = true;
+}
+
+size_t hijack_write(struct hijack *h, const char *data, size_t len)
+{
+    if (h->state == HIJACK_ENDED || h->want_shutdown || h->write_dead)
+        return 0;
+    if (h->state == HIJACK_OPEN)
+        send_out(h, data, len);
+    else
+        str_add_len(&h->early, data, len);
+    return queued(h);
+}
+
+void hijack_shutdown(struct hijack *h)
+{
+    h->want_shutdown = true;
+    maybe_shutdown(h);
+}
+
+void hijack_pause(struct hijack *h, bool pause)
+{
+    h->paused = pause;
+    if (h->state != HIJACK_OPEN)
+        return;
+    if (pause)
+        uv_read_stop(&h->u.stream);
+    else
+        uv_timer_start(&h->soon, on_soon, 0, 0);
+}
+
+void hijack_close(struct hijack *h)
+{
+    h->closed = true;
+    finish(h);
+}
+
+/* The first step, and every resuming. */
+static void on_soon(uv_timer_t *timer)
+{
+    struct hijack *h = container_of(timer, struct hijack, soon);
+    struct str held = h->held;
+
+    if (h->has_err) {
+        finish(h);
+    } else if (h->state == HIJACK_CONNECTING && !h->connected) {
+        if (h->endpoint.path != NULL)
+            uv_pipe_connect(&h->connect, &h->u.pipe, h->endpoint.path,
+                            on_connected);
+        else
+            connect_host(h);
+    } else if (h->state == HIJACK_OPEN && !h->paused) {
+        h->held = (struct str){ 0 };
+        if (held.len > 0)
+            h->on_data(h, held.s, held.len, h->user);
+        str_release(&held);
+        if (h->state == HIJACK_OPEN && !h->paused)
+            uv_read_start(&h->u.stream, on_alloc, on_read);
+    }
+}
+
+static void on_connected(uv_connect_t *req, int status)
+{
+    struct hijack *h = container_of(req, struct hijack, connect);
+
+    if (h->state == HIJACK_ENDED)
+        return;
+    if (status < 0) {
+        fail_connect(h, status);
+        return;
+    }
+    h->connected = true;
+    if (h->endpoint.host != NULL)
+        uv_tcp_keepalive(&h->u.tcp, 1, 60);
+    send_out(h, h->request.s, h->request.len);
+    uv_read_start(&h->u.stream, on_alloc, on_read);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+{
+    (void)handle;
+    *buf = uv_buf_init(xrealloc(NULL, hint), (unsigned)hint);
+}
+
+/* Raw from here on. What came behind the head is handed out by on_soon(). */
+static void open_stream(struct hijack *h, const char *rest, size_t len)
+{
+    h->state = HIJACK_OPEN;
+    str_add_len(&h->held, rest, len);
+    uv_read_stop(&h->u.stream);
+    if (h->early.len > 0)
+        send_out(h, h->early.s, h->early.len);
+    str_release(&h->early);
+    maybe_shutdown(h);
+    uv_timer_start(&h->soon, on_soon, 0, 0);
+    if (h->on_open != NULL)
+        h->on_open(h, h->user);
+}
+
+/* What the engine says is for whoever knows its language. */
+static void fail_http(struct hijack *h)
+{
+    static const struct {
+        int status;
+        enum err_code code;
+    } codes[] = { { 400, ERR_INVALID },
+                  { 404, ERR_NOT_FOUND },
+                  { 409, ERR_CONFLICT } };
+    enum err_code code = ERR_PROTOCOL;
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (codes[i].status == h->head.status)
+            code = codes[i].code;
+    h->has_err = true;
+    while (str_ends(str_c(&h->head.body), "\n"))
+        str_cut(&h->head.body, strlen(h->head.body.s) - 1);
+    if (h->head.body.len > 0)
+        err_set(&h->err, code, "%s", h->head.body.s);
+    else
+        err_set(&h->err, code, "HTTP %d: %s", h->head.status,
+                h->endpoint.shown);
+    finish(h);
+}
+
+static void parse(struct hijack *h, const char *data, size_t len)
+{
+    enum httphead_step step;
+    size_t used;
+
+    do { /* once more without bytes: an empty body may end there */
+        step = httphead_feed(&h->head, data, len, &used);
+        data += used;
+        len -= used;
+        if (step == HTTPHEAD_HEAD &&
+            (h->head.status == 101 || h->head.status == 200)) {
+            open_stream(h, data, len);
+            return;
+        }
+        if (step == HTTPHEAD_HEAD && h->head.status >= 200)
+            h->state = HIJACK_REFUSED;
+        if (step == HTTPHEAD_DONE && h->state != HIJACK_REFUSED)
+            httphead_reset(&h->head); /* 100 Continue, or the like */
+    } while (step == HTTPHEAD_HEAD ||
+             (step == HTTPHEAD_DONE && h->state != HIJACK_REFUSED && len > 0));
+
+    if (h->state == HIJACK_REFUSED && step != HTTPHEAD_MORE)
+        fail_http(h);
+    else if (step != HTTPHEAD_MORE && step != HTTPHEAD_DONE)
+        fail(h, ERR_PROTOCOL, "not an HTTP answer");
+}
+
+static void on_read_end(struct hijack *h, ssize_t nread)
+{
+    if (h->state == HIJACK_REFUSED) {
+        httphead_eof(&h->head); /* also a body cut short says something */
+        fail_http(h);
+    } else if (h->state == HIJACK_OPEN && nread == UV_EOF) {
+        finish(h);
+    } else {
+        fail(h, ERR_UNAVAILABLE, "connection lost");
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+    struct hijack *h = container_of(stream, struct hijack, u.stream);
+
+    if (nread < 0)
+        on_read_end(h, nread);
+    else if (nread > 0 && h->state == HIJACK_OPEN)
+        h->on_data(h, buf->base, (size_t)nread, h->user);
+    else if (nread > 0)
+        parse(h, buf->base, (size_t)nread);
+    free(buf->base);
+}
+
+static void on_idle(struct sendq *q, int status)
+{
+    struct hijack *h = container_of(q, struct hijack, out);
+
+    if (status < 0)
+        h->write_dead = true;
+    maybe_shutdown(h);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    (void)req;
+    (void)status;
+}
+
+static void one_gone(struct hijack *h)
+{
+    if (--h->open > 0)
+        return;
+    if (!h->closed)
+        h->on_end(h, h->head.head_done ? h->head.status : 0,
+                  h->has_err ? &h->err : NULL, h->user);
+    endpoint_release(&h->endpoint);
+    httphead_release(&h->head);
+    str_release(&h->request);
+    str_release(&h->early);
+    str_release(&h->held);
+    sendq_release(&h->out);
+    free(h);
+}
+
+static void on_stream_closed(uv_handle_t *handle)
+{
+    one_gone(container_of(handle, struct hijack, u.handle));
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    one_gone(container_of(timer, struct hijack, soon));
+}
