@@ -138,7 +138,7 @@ ask() {
     echo "${line%$'\r'}"
 }
 
-filter() { jq -rn --arg label "$1" '{label: [$label]} | tojson | @uri'; }
+filter() { jq -rn --arg l "$1" '{label: [$l]} | tojson | @uri'; }
 
 # census [LABEL]: "CONTAINERS NETWORKS VOLUMES" that carry the label, stopped
 # ones too. `cvx.rack` (the default) is everything of every rack; a test that

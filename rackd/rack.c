@@ -1,0 +1,136 @@
+#include "rack.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control.h"
+#include "run/session.h"
+
+#define IDLE_CHECK_MS 1000
+
+static const struct control_route routes[] = {
+    { "GET", "/version", on_version },
+    { "POST", "/validate", on_validate },
+    { "POST", "/plan", on_plan },
+    { "POST", "/start", on_start },
+    { "POST", "/sessions/%/stop", on_session_stop },
+    { "POST", "/apps/%/stop", on_app_stop },
+    { "GET", "/sessions", on_sessions },
+    { "GET", "/ps", on_ps },
+    { "GET", "/services", on_services },
+    { "GET", "/resources", on_resources },
+    { "GET", "/logs", on_logs },
+    { "GET", "/env", on_env_get },
+    { "POST", "/env", on_env_set },
+    { "POST", "/doctor", on_doctor },
+    { "POST", "/quit", on_quit },
+    { NULL, NULL, NULL },
+};
+
+static void on_idle_check(uv_timer_t *timer);
+static void close_when_empty(struct rack *r);
+static void on_part_closed(void *user);
+static void on_timer_closed(uv_handle_t *handle);
+
+int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
+             unsigned idle_s, struct err *err)
+{
+    struct rack *r = xcalloc(1, sizeof(*r));
+
+    r->loop = loop;
+    r->idle_s = idle_s;
+    r->started = uv_now(loop);
+    r->socket_path = xstrdup(socket_path);
+    r->notes = image_notes_new();
+    *out = r;
+    if (store_open(&r->store, "local", err) < 0 ||
+        control_new(&r->control, loop, routes, r, err) < 0)
+        return -1;
+    if (control_listen(r->control, socket_path, err) < 0)
+        return err_wrap(err, "cannot listen");
+    uv_timer_init(loop, &r->idle_timer);
+    uv_timer_start(&r->idle_timer, on_idle_check, IDLE_CHECK_MS, IDLE_CHECK_MS);
+    return 0;
+}
+
+void rack_free(struct rack *r)
+{
+    store_release(&r->store);
+    image_notes_free(r->notes);
+    free(r->socket_path);
+    free(r);
+}
+
+/* ---- the end
+ * ----------------------------------------------------------------- */
+
+/* With neither session nor client for a while there is nothing to stay for. */
+static void on_idle_check(uv_timer_t *timer)
+{
+    struct rack *r = container_of(timer, struct rack, idle_timer);
+
+    if (r->runs != NULL || control_clients(r->control) > 0)
+        r->started_idle = uv_now(r->loop);
+    else if (uv_now(r->loop) - r->started_idle > r->idle_s * 1000ULL)
+        rack_quit(r);
+}
+
+void rack_quit(struct rack *r)
+{
+    struct app_run *run, *next;
+    bool again = r->quitting;
+
+    if (!again)
+        log_info("rack", "going");
+    r->quitting = true;
+    DL_FOREACH_SAFE (r->runs, run, next)
+        run_stop(run, "rackd ends", again, 1);
+    close_when_empty(r);
+}
+
+void rack_run_ended(struct rack *r)
+{
+    r->started_idle = uv_now(r->loop);
+    if (r->quitting)
+        close_when_empty(r);
+}
+
+static void close_when_empty(struct rack *r)
+{
+    struct link *link, *next;
+
+    if (r->runs != NULL || r->closing)
+        return;
+    r->closing = true;
+    uv_close((uv_handle_t *)&r->idle_timer, on_timer_closed);
+    control_close(r->control, on_part_closed, r);
+    DL_FOREACH_SAFE (r->links, link, next) {
+        DL_DELETE(r->links, link);
+        link_close(link);
+    }
+}
+
+static void on_part_closed(void *user)
+{
+    (void)user; /* the loop ends when the last handle has */
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+struct app_run *rack_find_app(struct rack *r, const char *app)
+{
+    struct app_run *run, *found = NULL;
+
+    DL_FOREACH (r->runs, run)
+        if (run->session != NULL && strcmp(run->input.app, app) == 0)
+            found = run;
+    return found;
+}

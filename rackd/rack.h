@@ -1,0 +1,159 @@
+/*
+ * rack -- the composition root: owns every module, wires their callbacks.
+ *
+ *   main.c     options, signals, the loop
+ *   rack.c     life: start, sessions, quit when idle
+ *   link.c     engines in use, and the sweep of what dead sessions left
+ *   input.c   a request's files and environment -> manifest and plan
+ *   start.c    POST /start and stop: a session and who watches it
+ *   views.c    the other requests
+ *   doctor.c   POST /doctor
+ *
+ * Nothing below this folder's top level includes this header.
+ */
+#ifndef RACKD_RACK_H
+#define RACKD_RACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "engine/engine.h"
+#include "input.h"
+#include "run/port.h"
+#include "store.h"
+
+struct control;
+struct control_req;
+struct cJSON;
+struct hub;
+struct image_notes;
+struct hub_line;
+struct hub_sub;
+struct plan;
+struct session;
+struct str;
+struct waiter;
+
+/* An engine in use; made on first need, kept until rackd ends. */
+struct link {
+    struct rack *rack;
+    char *endpoint;
+    struct engine *engine;
+    enum { LINK_NEW, LINK_ASKING, LINK_UP } state;
+    char *name, *version, *api;
+    bool podman;
+    struct waiter *waiters; /* for its hello */
+    unsigned sweeps;        /* leftovers being removed */
+    struct link *prev, *next;
+};
+
+/* A client that is told what happens to one or more sessions. */
+struct watcher {
+    struct control_req *req;
+    unsigned sessions; /* still to end */
+    int status;
+};
+
+/* One `cvx start`: the plan, its session and its audience. */
+struct app_run {
+    struct rack *rack;
+    struct link *link;
+    struct input input;
+    struct plan *plan;
+    struct hub *hub;
+    struct session *session; /* NULL until the engine has answered */
+    char id[8], release[12];
+    bool detach, detached;
+    unsigned ttl_s;
+    bool no_build, no_cache, exit_on_failure;
+    unsigned wait_timeout_s;
+    int64_t started_s; /* unix time */
+    uint64_t started;  /* loop clock */
+    int status;
+
+    struct control_req *req; /* the lease; NULL when gone or handed over */
+    struct hub_sub *sub;     /* its log lines */
+    struct watcher **watchers;
+    size_t watcher_count;
+    uv_timer_t ttl_timer;
+    struct app_run *prev, *next;
+};
+
+struct rack {
+    uv_loop_t *loop;
+    struct store store;
+    char *socket_path;
+    struct control *control;
+    struct image_notes *notes;
+    struct port_book ports;
+    struct link *links;
+    struct app_run *runs;
+    uv_timer_t idle_timer;
+    unsigned idle_s;
+    uint64_t started, started_idle; /* loop clock */
+    bool quitting, closing;
+};
+
+int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
+             unsigned idle_s, struct err *err);
+
+/* Tear every session down, then close; the loop then ends by itself.
+ * Again: do not ask services, kill them. */
+void rack_quit(struct rack *r);
+void rack_free(struct rack *r);
+
+/* Called when a session has ended: quits once nothing is left. */
+void rack_run_ended(struct rack *r);
+
+/* ---- engines (link.c) ---- */
+
+typedef void (*link_cb)(struct link *link, const struct err *err, void *user);
+
+/* Finds the engine of `client_env` and says hello to it if that was not done;
+ * cb runs once, from the loop or from inside the call. `err` tells the user
+ * what to do. */
+void rack_link(struct rack *r, const struct env *client_env, link_cb cb,
+               void *user);
+
+/* Takes the link out of use; frees it once the engine is closed. */
+void link_close(struct link *link);
+
+/* ---- handlers (start.c, views.c, doctor.c) ---- */
+
+void on_start(struct control_req *req, void *user);
+void on_session_stop(struct control_req *req, void *user);
+void on_app_stop(struct control_req *req, void *user);
+
+void on_version(struct control_req *req, void *user);
+void on_validate(struct control_req *req, void *user);
+void on_plan(struct control_req *req, void *user);
+void on_sessions(struct control_req *req, void *user);
+void on_ps(struct control_req *req, void *user);
+void on_services(struct control_req *req, void *user);
+void on_resources(struct control_req *req, void *user);
+void on_logs(struct control_req *req, void *user);
+void on_env_get(struct control_req *req, void *user);
+void on_env_set(struct control_req *req, void *user);
+void on_quit(struct control_req *req, void *user);
+void on_doctor(struct control_req *req, void *user);
+
+/* ---- shared pieces ---- */
+
+/* Stop this run (start.c). */
+void run_stop(struct app_run *run, const char *reason, bool now, int status);
+
+/* A session of the app, newest first; NULL: none. */
+struct app_run *rack_find_app(struct rack *r, const char *app);
+
+/* Lists for `ready` and for the requests of the same name (views.c). */
+struct cJSON *view_services(const struct app_run *run);
+struct cJSON *view_resources(const struct app_run *run);
+
+/* diags as JSON and as text (views.c). */
+void view_diags(struct cJSON *answer, const struct input *in);
+
+/* A log line as an event (views.c). */
+void view_line(struct str *out, const struct hub_line *line, uint64_t ms);
+
+#endif /* RACKD_RACK_H */

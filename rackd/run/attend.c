@@ -1,0 +1,320 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "run/health.h"
+#include "run/internal.h"
+#include "run/ready.h"
+
+/* How long a resource may take to its first answer when nothing else was
+ * said: a first mysql start on a slow disk takes half a minute. */
+#define RESOURCE_READY_S 180
+
+/* After an exit, wait this long for the rest of the output. */
+#define LAST_WORDS_MS 1000
+
+/* Back-off of restarts, and how long it must run to be forgiven. */
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_MAX_MS   15000
+#define FORGIVEN_MS      30000
+
+/*
+ * In order of time: it runs; handshake or health check until it is ready; it
+ * ends, its last words arrive, and it is started again or the session ends.
+ */
+static void on_handshake(void *user);
+static void on_too_late(uv_timer_t *timer);
+static void on_health(bool healthy, const char *why, void *user);
+static void on_post_start(int status, const struct err *err, void *user);
+static void become_ready(struct item *it);
+static void on_last_words(uv_timer_t *timer);
+static void settle(struct item *it);
+static void on_backoff(uv_timer_t *timer);
+
+/* ---- readiness -------------------------------------------------------------
+ */
+
+static int published_at(const struct item *it, int container)
+{
+    for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++)
+        if (it->plan->ports.v[i].container == container)
+            return it->host_ports[i];
+    return 0;
+}
+
+static void attend_resource(struct item *it)
+{
+    const struct plan_resource *r = it->resource;
+    unsigned limit_s = it->s->spec.wait_timeout_s;
+    int outside = published_at(it, r->port);
+
+    if (r->probe == PROBE_NONE) {
+        become_ready(it);
+        return;
+    }
+    it->ready =
+        ready_start(it->s->spec.loop,
+                    &(struct ready_spec){
+                        .probe = r->probe,
+                        .targets = { { .host = it->ip, .port = r->port },
+                                     { .host = outside > 0 ? "127.0.0.1" : NULL,
+                                       .port = outside } },
+                        .on_ready = on_handshake,
+                        .user = it });
+    if (limit_s == 0)
+        limit_s = RESOURCE_READY_S;
+    uv_timer_start(&it->timer, on_too_late, limit_s * 1000ULL, 0);
+}
+
+static void attend_service(struct item *it)
+{
+    const struct plan_health *h = &it->service->health;
+    int host_port = published_at(it, h->port);
+
+    if (it->service->post_start.len > 0)
+        it->call =
+            engine_exec(it->s->spec.engine, it->id, &it->service->post_start, 0,
+                        NULL, on_post_start, it);
+    if (h->path == NULL) {
+        become_ready(it);
+        return;
+    }
+    it->health = health_start(
+        it->s->spec.loop,
+        &(struct health_spec){ .host = host_port > 0 ? "127.0.0.1" : it->ip,
+                               .port = host_port > 0 ? host_port : h->port,
+                               .scheme = h->scheme,
+                               .path = h->path,
+                               .grace_ms = h->grace_s * 1000,
+                               .interval_ms = h->interval_s * 1000,
+                               .timeout_ms = h->timeout_s * 1000,
+                               .on_change = on_health,
+                               .user = it });
+}
+
+void item_attend(struct item *it)
+{
+    item_set_state(it, ITEM_CHECKING, NULL);
+    if (it->kind == ITEM_RESOURCE)
+        attend_resource(it);
+    else if (it->kind == ITEM_SERVICE)
+        attend_service(it);
+    /* An init container is waited for: item_died(). */
+}
+
+void item_unattend(struct item *it)
+{
+    if (it->ready != NULL)
+        ready_cancel(it->ready);
+    it->ready = NULL;
+    if (it->health != NULL)
+        health_cancel(it->health);
+    it->health = NULL;
+    uv_timer_stop(&it->timer);
+}
+
+static void become_ready(struct item *it)
+{
+    it->was_ready = true;
+    item_set_state(it, ITEM_READY, NULL);
+    session_poke(it->s);
+}
+
+static void on_handshake(void *user)
+{
+    struct item *it = user;
+
+    it->ready = NULL;
+    uv_timer_stop(&it->timer);
+    become_ready(it);
+}
+
+static void on_too_late(uv_timer_t *timer)
+{
+    struct item *it = container_of(timer, struct item, timer);
+    cleanup_free char *text = NULL, *why = NULL, *output = explain_output(it);
+
+    text = xasprintf("resource %s (%s) did not become ready within %u s",
+                     it->name, it->resource->type,
+                     it->s->spec.wait_timeout_s > 0 ? it->s->spec.wait_timeout_s
+                                                    : RESOURCE_READY_S);
+    why = xasprintf("last answer on port %d: %s%s%s", it->resource->port,
+                    ready_last_error(it->ready),
+                    output == NULL ? "" : "\nits last lines:\n",
+                    output == NULL ? "" : output);
+    session_fail(it->s, 1, text, why,
+                 "give it more time with --wait-timeout, or see its whole "
+                 "output with: cvx start --json");
+}
+
+/* The port is the usual culprit, so name it and the variable. */
+static void warn_unhealthy(struct item *it, const char *why)
+{
+    const struct plan_health *h = &it->service->health;
+
+    session_warn(it->s,
+                 "service %s does not answer on port %d: GET %s: %s\n"
+                 "does it listen on 0.0.0.0:%d (variable PORT)? is %s the "
+                 "right health path?",
+                 it->name, h->port, h->path, why, h->port, h->path);
+}
+
+static void on_health(bool healthy, const char *why, void *user)
+{
+    struct item *it = user;
+
+    free(it->unhealthy_why);
+    it->unhealthy_why = healthy ? NULL : xstrdup(why);
+    if (healthy) {
+        it->warned_unhealthy = false;
+        if (it->state == ITEM_CHECKING)
+            become_ready(it);
+        return;
+    }
+    if (!it->warned_unhealthy)
+        warn_unhealthy(it, why);
+    it->warned_unhealthy = true;
+}
+
+static void on_post_start(int status, const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (err != NULL)
+        session_warn(it->s, "service %s: lifecycle.postStart: %s", it->name,
+                     err->msg);
+    else if (status != 0)
+        session_warn(it->s,
+                     "service %s: lifecycle.postStart ended with status %d",
+                     it->name, status);
+}
+
+/* ---- the end of a container
+ * -------------------------------------------------- */
+
+void item_died(struct item *it, int status, bool oom)
+{
+    switch (it->state) {
+    case ITEM_STARTING: /* the event may overtake the answer */
+    case ITEM_CHECKING:
+    case ITEM_READY:
+        break;
+    default:
+        return;
+    }
+    if (it->died || (it->kind == ITEM_INIT && it->state == ITEM_READY))
+        return;
+    item_unattend(it);
+    it->died = true;
+    it->exit_status = status;
+    it->oom = oom;
+    uv_timer_start(&it->timer, on_last_words,
+                   it->attach != NULL ? LAST_WORDS_MS : 0, 0);
+}
+
+void item_output_ended(struct item *it)
+{
+    if (it->died && it->s->state != SESSION_STOPPING)
+        uv_timer_start(&it->timer, on_last_words, 0, 0);
+}
+
+static void on_last_words(uv_timer_t *timer)
+{
+    struct item *it = container_of(timer, struct item, timer);
+
+    if (it->call != NULL) { /* the start's answer, or a postStart */
+        uv_timer_start(timer, on_last_words, 10, 0);
+        return;
+    }
+    if (it->attach != NULL)
+        engine_cancel(it->attach);
+    it->attach = NULL;
+    settle(it);
+}
+
+static void emit_exit(struct item *it, const char *text)
+{
+    session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
+                                             .kind = item_kind_word(it->kind),
+                                             .name = it->name,
+                                             .replica = it->replica,
+                                             .state = "exited",
+                                             .exited = true,
+                                             .status = it->exit_status,
+                                             .text = text });
+}
+
+/* Why it ended, with its last lines; the caller frees it. */
+static char *last_words(const struct item *it)
+{
+    cleanup_free char *output = explain_output(it);
+
+    if (output == NULL)
+        return xstrdup("it printed nothing");
+    return xasprintf("its last lines:\n%s", output);
+}
+
+static void end_session(struct item *it, const char *how)
+{
+    cleanup_free char *why = last_words(it);
+    cleanup_free char *text =
+        xasprintf("%s %s%s ended: %s", item_kind_word(it->kind), it->name,
+                  it->was_ready ? "" : " was not ready and", how);
+    int status = it->exit_status;
+
+    if (status == 0 && it->s->state == SESSION_STARTING)
+        status = 1;
+    session_fail(it->s, status, text, why, NULL);
+}
+
+static void restart_later(struct item *it, const char *how)
+{
+    cleanup_free char *why = it->exits < 3 ? last_words(it) : NULL;
+
+    item_backoff(it);
+    session_warn(it->s, "%s %s ended: %s; starting it again in %.1f s%s%s",
+                 item_kind_word(it->kind), it->name, how,
+                 (double)uv_timer_get_due_in(&it->timer) / 1000.0,
+                 why == NULL ? "" : "\n", why == NULL ? "" : why);
+}
+
+static void settle(struct item *it)
+{
+    cleanup_free char *how = explain_exit(it->exit_status, it->oom);
+
+    emit_exit(it, how);
+    if (it->kind == ITEM_INIT && it->exit_status == 0)
+        become_ready(it);
+    else if (it->kind == ITEM_INIT ||
+             (it->kind == ITEM_RESOURCE && !it->was_ready) ||
+             (it->kind == ITEM_SERVICE && it->s->spec.exit_on_failure))
+        end_session(it, how);
+    else
+        restart_later(it, how);
+}
+
+void item_backoff(struct item *it)
+{
+    uint64_t ran = uv_now(it->s->spec.loop) - it->running_since;
+    uint64_t wait = BACKOFF_FIRST_MS;
+
+    if (ran > FORGIVEN_MS)
+        it->exits = 0;
+    for (unsigned i = 0; i < it->exits && wait < BACKOFF_MAX_MS; i++)
+        wait *= 2;
+    it->exits++;
+    uv_timer_start(&it->timer, on_backoff,
+                   wait > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait, 0);
+    item_set_state(it, ITEM_BACKOFF, NULL);
+}
+
+static void on_backoff(uv_timer_t *timer)
+{
+    struct item *it = container_of(timer, struct item, timer);
+
+    item_set_state(it, ITEM_CREATED, NULL);
+    session_poke(it->s);
+}

@@ -1,0 +1,301 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/context.h"
+#include "logs/hub.h"
+#include "run/internal.h"
+
+#define DOCKERFILE_MAX ((size_t)1 << 20)
+
+/* A stage of this name is what a laptop wants (Convox does the same). */
+#define DEVELOPMENT "development"
+
+struct build {
+    struct session *s;
+    const struct plan_build *plan;
+    enum build_state state;
+    char *tag, *dir;
+    struct strv env; /* the plan's build_env: borrowed by the worker */
+
+    uv_work_t work; /* reading or packing, off the loop */
+    bool working;
+    struct err err; /* the worker's */
+
+    struct dockerfile file;
+    struct image **bases;
+    struct strv replace; /* FROM=TO, where a stand-in is used */
+    int context_fd;
+    char *dockerfile_name;
+    struct engine_call *call;
+};
+
+/*
+ * In order of time: the Dockerfile is read; its base images are made sure of;
+ * the context is packed; the engine builds.
+ */
+static void read_dockerfile(uv_work_t *work);
+static void on_read(uv_work_t *work, int status);
+static void pack(uv_work_t *work);
+static void on_packed(uv_work_t *work, int status);
+static void on_line(const char *line, size_t len, void *user);
+static void on_built(const char *id, const struct err *err, void *user);
+
+static void set_state(struct build *b, enum build_state state, const char *word)
+{
+    cleanup_free char *names = strv_join(&b->plan->services, ", ");
+
+    b->state = state;
+    log_debug("run", "build of %s: %s", names, word);
+    session_emit(b->s, &(struct run_event){ .type = RUN_STATE,
+                                            .kind = "build",
+                                            .name = names,
+                                            .state = word,
+                                            .text = b->plan->path });
+}
+
+/* The same path and Dockerfile of the same app: the same tag, start after
+ * start, so that old images do not pile up. */
+static char *tag_of(const struct build *b)
+{
+    const char *app = b->s->spec.plan->app;
+    cleanup_free char *key =
+        xasprintf("%s %s", b->plan->path, b->plan->dockerfile);
+    unsigned long hash = 5381;
+
+    for (const char *c = key; *c != '\0'; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    return xasprintf("cvx-build/%s:%s-%08lx", app, b->plan->services.v[0],
+                     hash & 0xffffffffUL);
+}
+
+struct build *build_new(struct session *s, const struct plan_build *plan)
+{
+    struct build *b = xcalloc(1, sizeof(*b));
+
+    b->s = s;
+    b->plan = plan;
+    b->context_fd = -1;
+    b->tag = tag_of(b);
+    b->dir = plan->path[0] == '/' ? xstrdup(plan->path)
+                                  : xasprintf("%s/%s", s->dir, plan->path);
+    strv_add_all(&b->env, &s->spec.plan->build_env);
+    return b;
+}
+
+void build_free(struct build *b)
+{
+    if (b->context_fd >= 0)
+        close(b->context_fd);
+    dockerfile_release(&b->file);
+    strv_release(&b->replace);
+    strv_release(&b->env);
+    free(b->bases);
+    free(b->tag);
+    free(b->dir);
+    free(b->dockerfile_name);
+    free(b);
+}
+
+enum build_state build_state(const struct build *b)
+{
+    return b->state;
+}
+
+const char *build_tag(const struct build *b)
+{
+    return b->tag;
+}
+
+bool build_cancel(struct build *b)
+{
+    if (b->call != NULL)
+        engine_cancel(b->call);
+    b->call = NULL;
+    return !b->working;
+}
+
+static void fail(struct build *b, const char *why, const char *todo)
+{
+    cleanup_free char *names = strv_join(&b->plan->services, ", ");
+    cleanup_free char *text = xasprintf("build of %s failed", names);
+
+    set_state(b, BUILD_FAILED, "failed");
+    session_fail(b->s, 1, text, why, todo);
+}
+
+/* ---- the Dockerfile ---------------------------------------------------------
+ */
+
+static int read_file(const char *path, struct str *out, struct err *err)
+{
+    char buf[16384];
+    struct stat st;
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return err_set(err, ERR_INVALID,
+                       errno == ENOENT ? "no such file: %s" : "cannot open %s",
+                       path);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return err_set(err, ERR_INVALID, "%s is not a file", path);
+    }
+    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < DOCKERFILE_MAX)
+        str_add_len(out, buf, (size_t)n);
+    close(fd);
+    return n < 0 ? err_set(err, ERR_SYSTEM, "cannot read %s", path) : 0;
+}
+
+static void read_dockerfile(uv_work_t *work)
+{
+    struct build *b = container_of(work, struct build, work);
+    cleanup_free char *path = xasprintf("%s/%s", b->dir, b->plan->dockerfile);
+    cleanup_str struct str text = { 0 };
+
+    if (read_file(path, &text, &b->err) == 0)
+        dockerfile_parse(&b->file, str_c(&text), text.len, &b->env);
+}
+
+static bool is_debian(const char *ref)
+{
+    return strcmp(ref, "debian") == 0 || str_starts(ref, "debian:");
+}
+
+static void on_read(uv_work_t *work, int status)
+{
+    struct build *b = container_of(work, struct build, work);
+
+    (void)status;
+    b->working = false;
+    if (b->s->state != SESSION_STOPPING && b->err.code != ERR_NONE) {
+        fail(b, b->err.msg,
+             "`build` in convox.yml names the directory, `build.manifest` "
+             "the Dockerfile in it");
+    } else if (b->s->state != SESSION_STOPPING) {
+        b->bases = xcalloc(b->file.bases.len + 1, sizeof(*b->bases));
+        for (size_t i = 0; i < b->file.bases.len; i++) {
+            b->bases[i] = image_get(
+                b->s, b->file.bases.v[i],
+                is_debian(b->file.bases.v[i]) ? "base" : NULL, "a build");
+            image_check(b->bases[i]);
+        }
+        b->state = BUILD_BASES;
+    }
+    session_poke(b->s);
+}
+
+/* ---- the context
+ * ------------------------------------------------------------- */
+
+static bool bases_are_ready(const struct build *b)
+{
+    for (size_t i = 0; i < b->file.bases.len; i++)
+        if (b->bases[i]->state != IMAGE_READY)
+            return false;
+    return true;
+}
+
+static void pack(uv_work_t *work)
+{
+    struct build *b = container_of(work, struct build, work);
+
+    context_pack(&b->context_fd, &b->dockerfile_name, b->dir,
+                 b->plan->dockerfile, &b->replace, &b->err);
+}
+
+static void on_packed(uv_work_t *work, int status)
+{
+    struct build *b = container_of(work, struct build, work);
+    cleanup_strv struct strv args = { 0 }, labels = { 0 };
+    struct session *s = b->s;
+
+    (void)status;
+    b->working = false;
+    if (s->state == SESSION_STOPPING || b->err.code != ERR_NONE) {
+        if (s->state != SESSION_STOPPING)
+            fail(b, b->err.msg, "check `build` in convox.yml");
+        session_poke(s);
+        return;
+    }
+    for (size_t i = 0; i < b->env.len; i++) {
+        cleanup_free char *key =
+            str_dup_len(b->env.v[i], strcspn(b->env.v[i], "="));
+
+        if (strv_has(&b->file.args, key))
+            strv_add(&args, b->env.v[i]);
+    }
+    strv_printf(&labels, "cvx.rack=%s", s->rack_id);
+    strv_printf(&labels, "cvx.app=%s", s->spec.plan->app);
+    strv_add(&labels, "cvx.kind=build");
+    b->call = engine_build(
+        s->spec.engine,
+        &(struct engine_build){ .tag = b->tag,
+                                .context_fd = b->context_fd,
+                                .dockerfile = b->dockerfile_name,
+                                .target = strv_has(&b->file.stages, DEVELOPMENT)
+                                              ? DEVELOPMENT
+                                              : NULL,
+                                .args = &args,
+                                .labels = &labels,
+                                .no_cache = s->spec.no_cache },
+        on_line, on_built, b);
+}
+
+/* ---- the build
+ * ----------------------------------------------------------------- */
+
+void build_poke(struct build *b)
+{
+    if (b->state == BUILD_IDLE && b->s->spec.no_build) {
+        set_state(b, BUILD_DONE, "built");
+    } else if (b->state == BUILD_IDLE) {
+        set_state(b, BUILD_READING, "building");
+        b->working = true;
+        uv_queue_work(b->s->spec.loop, &b->work, read_dockerfile, on_read);
+    } else if (b->state == BUILD_BASES && bases_are_ready(b)) {
+        for (size_t i = 0; i < b->file.bases.len; i++)
+            if (strcmp(b->bases[i]->ref, b->bases[i]->use) != 0)
+                strv_printf(&b->replace, "%s=%s", b->bases[i]->ref,
+                            b->bases[i]->use);
+        b->state = BUILD_RUNNING;
+        b->working = true;
+        uv_queue_work(b->s->spec.loop, &b->work, pack, on_packed);
+    }
+}
+
+static void on_line(const char *line, size_t len, void *user)
+{
+    struct build *b = user;
+
+    session_say(b->s, "build", "build", "%.*s", (int)len, line);
+}
+
+static void on_built(const char *id, const struct err *err, void *user)
+{
+    struct build *b = user;
+    cleanup_free char *why = NULL, *lines = NULL;
+
+    (void)id;
+    b->call = NULL;
+    close(b->context_fd);
+    b->context_fd = -1;
+    if (err == NULL) {
+        set_state(b, BUILD_DONE, "built");
+        session_poke(b->s);
+        return;
+    }
+    lines = hub_last(b->s->spec.hub, "build", 20);
+    why = xasprintf("%s%s%s", err->msg,
+                    lines == NULL ? "" : "\nthe build's last lines:\n",
+                    lines == NULL ? "" : lines);
+    fail(b, why, "the whole build log is above, with tag build");
+}

@@ -1,0 +1,85 @@
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "logs/hub.h"
+#include "run/internal.h"
+
+#define LAST_LINES 20
+
+static const char *meaning_of(int status, bool oom)
+{
+    if (oom)
+        return "out of memory";
+    switch (status) {
+    case 125:
+        return "the engine could not run it";
+    case 126:
+        return "the command cannot be executed";
+    case 127:
+        return "command not found";
+    default:
+        return NULL;
+    }
+}
+
+char *explain_exit(int status, bool oom)
+{
+    const char *meaning = meaning_of(status, oom);
+
+    if (meaning != NULL)
+        return xasprintf("exit status %d (%s)", status, meaning);
+    if (status > 128 && status < 128 + NSIG &&
+        sigabbrev_np(status - 128) != NULL)
+        return xasprintf("exit status %d (killed by SIG%s)", status,
+                         sigabbrev_np(status - 128));
+    return xasprintf("exit status %d", status);
+}
+
+bool explain_is_pool(const char *words)
+{
+    return strstr(words, "non-overlapping") != NULL ||
+           strstr(words, "address pool") != NULL ||
+           strstr(words, "fully subnetted") != NULL;
+}
+
+static const struct {
+    const char *words, *todo;
+} advice[] = {
+    { "no space left on device",
+      "the disk is full: see cvx doctor, and docker system df" },
+    { "executable file not found",
+      "the image has no such command: check `command` in convox.yml" },
+    { "permission denied",
+      "the command is not executable: chmod +x it in the image" },
+    { "no such file or directory",
+      "check `command` in convox.yml and the image's ENTRYPOINT" },
+    { "port is already allocated", "see who listens there: ss -ltnp" },
+    { "address already in use", "see who listens there: ss -ltnp" },
+    { "exec format error",
+      "the image is for another architecture than this machine's" },
+    { "invalid mount", "check `volumes` in convox.yml" },
+};
+
+const char *explain_engine(const char *words)
+{
+    if (explain_is_pool(words))
+        return "remove networks nobody uses: docker network prune";
+    for (size_t i = 0; i < sizeof(advice) / sizeof(*advice); i++)
+        if (strcasestr(words, advice[i].words) != NULL)
+            return advice[i].todo;
+    return NULL;
+}
+
+char *explain_output(const struct item *it)
+{
+    char *lines = hub_last(it->s->spec.hub, it->source, LAST_LINES);
+
+    if (lines != NULL && *lines == '\0') {
+        free(lines);
+        return NULL;
+    }
+    return lines;
+}

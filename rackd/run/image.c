@@ -1,0 +1,306 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "run/internal.h"
+
+/* A pull's progress is told at most this often. */
+#define PROGRESS_MS 100
+
+/* What is known of a layer, by its short id. */
+struct layer {
+    char id[16];
+    long long current, total;
+    bool done;
+};
+
+#define LAYERS_MAX 256
+
+/*
+ * In order of time: the engine is assumed to have it; if not it is pulled; if
+ * no registry answers a stand-in is looked for.
+ */
+static void on_checked(const struct engine_image *image, const struct err *err,
+                       void *user);
+static void pull(struct image *img);
+static void on_progress(const struct engine_progress *p, void *user);
+static void on_pulled(const struct err *err, void *user);
+static void on_standins(const struct engine_object *list, size_t count,
+                        const struct err *err, void *user);
+
+static uint64_t now_ms(const struct image *img)
+{
+    return uv_now(img->s->spec.loop);
+}
+
+struct image *image_get(struct session *s, const char *ref, const char *standin,
+                        const char *asked_by)
+{
+    struct image *img;
+    const char *noted;
+
+    for (size_t i = 0; i < s->image_count; i++)
+        if (strcmp(s->images[i]->ref, ref) == 0)
+            return s->images[i];
+    img = xcalloc(1, sizeof(*img));
+    img->s = s;
+    img->ref = xstrdup(ref);
+    img->standin = standin;
+    img->asked_by = xstrdup(asked_by);
+    noted = image_notes_get(s->spec.notes, ref, now_ms(img));
+    img->use = xstrdup(noted == NULL ? ref : noted);
+    if (s->image_count == s->image_cap) {
+        s->image_cap = s->image_cap == 0 ? 8 : s->image_cap * 2;
+        s->images = xrealloc(s->images, s->image_cap * sizeof(*s->images));
+    }
+    s->images[s->image_count++] = img;
+    return img;
+}
+
+static void set_state(struct image *img, enum image_state state,
+                      const char *word, const char *text)
+{
+    img->state = state;
+    log_debug("run", "image %s: %s", img->ref, word);
+    session_emit(img->s, &(struct run_event){ .type = RUN_STATE,
+                                              .kind = "image",
+                                              .name = img->ref,
+                                              .state = word,
+                                              .text = text });
+}
+
+void image_check(struct image *img)
+{
+    if (img->state != IMAGE_ASSUMED)
+        return;
+    img->state = IMAGE_CHECKING;
+    img->call =
+        engine_image_inspect(img->s->spec.engine, img->use, on_checked, img);
+}
+
+static void on_checked(const struct engine_image *image, const struct err *err,
+                       void *user)
+{
+    struct image *img = user;
+
+    (void)image;
+    img->call = NULL;
+    if (err == NULL) {
+        img->state = IMAGE_READY;
+        session_poke(img->s);
+        return;
+    }
+    img->state = IMAGE_ASSUMED;
+    image_missing(img);
+}
+
+void image_missing(struct image *img)
+{
+    if (img->state == IMAGE_READY)
+        img->state = IMAGE_ASSUMED; /* it was removed meanwhile */
+    if (img->state != IMAGE_ASSUMED)
+        return;
+    free(img->use); /* a noted stand-in may be what is missing */
+    img->use = xstrdup(img->ref);
+    pull(img);
+}
+
+/* ---- pull -------------------------------------------------------------------
+ */
+
+/* imagePullSecrets of the registry that `ref` names, or NULL. */
+static const struct plan_registry_auth *auth_of(const struct image *img)
+{
+    const struct plan *p = img->s->spec.plan;
+
+    for (size_t i = 0; i < p->auths.len; i++) {
+        size_t len = strlen(p->auths.v[i].registry);
+
+        if (strncmp(img->ref, p->auths.v[i].registry, len) == 0 &&
+            img->ref[len] == '/')
+            return &p->auths.v[i];
+    }
+    return NULL;
+}
+
+static void pull(struct image *img)
+{
+    const struct plan_registry_auth *a = auth_of(img);
+    struct engine_auth auth = { 0 };
+
+    if (a != NULL)
+        auth = (struct engine_auth){ .registry = a->registry,
+                                     .username = a->username,
+                                     .password = a->password };
+    if (img->layers == NULL)
+        img->layers = xcalloc(LAYERS_MAX, sizeof(*img->layers));
+    set_state(img, IMAGE_PULLING, "pulling", NULL);
+    img->call = engine_image_pull(img->s->spec.engine, img->ref,
+                                  a == NULL ? NULL : &auth, img->s->client_env,
+                                  on_progress, on_pulled, img);
+}
+
+static struct layer *layer_of(struct image *img, const char *id)
+{
+    for (unsigned i = 0; i < img->layer_count; i++)
+        if (strcmp(img->layers[i].id, id) == 0)
+            return &img->layers[i];
+    if (img->layer_count == LAYERS_MAX)
+        return NULL;
+    snprintf(img->layers[img->layer_count].id, sizeof(img->layers->id), "%s",
+             id);
+    return &img->layers[img->layer_count++];
+}
+
+static void tell_progress(struct image *img, const char *text)
+{
+    long long current = 0, total = 0;
+
+    for (unsigned i = 0; i < img->layer_count; i++) {
+        current += img->layers[i].current;
+        total += img->layers[i].total;
+    }
+    session_emit(img->s,
+                 &(struct run_event){ .type = RUN_PROGRESS,
+                                      .kind = "image",
+                                      .name = img->ref,
+                                      .text = text,
+                                      .current = current,
+                                      .total = total,
+                                      .layers = img->layer_count,
+                                      .layers_done = img->layers_done });
+}
+
+static void on_progress(const struct engine_progress *p, void *user)
+{
+    struct image *img = user;
+    struct layer *l = *p->layer == '\0' ? NULL : layer_of(img, p->layer);
+
+    if (l != NULL) {
+        if (p->total > 0)
+            l->total = p->total;
+        if (p->current > 0)
+            l->current = p->current;
+        if (!l->done && (strcmp(p->status, "Pull complete") == 0 ||
+                         strcmp(p->status, "Already exists") == 0)) {
+            l->done = true;
+            l->current = l->total;
+            img->layers_done++;
+        }
+    }
+    if (now_ms(img) - img->last_progress_ms < PROGRESS_MS)
+        return;
+    img->last_progress_ms = now_ms(img);
+    tell_progress(img, p->status);
+}
+
+static void fail(struct image *img, const char *todo)
+{
+    cleanup_free char *text =
+        xasprintf("image %s not found, needed by %s", img->ref, img->asked_by);
+
+    set_state(img, IMAGE_FAILED, "failed", img->pull_error);
+    session_fail(img->s, 1, text, img->pull_error, todo);
+}
+
+static void on_pulled(const struct err *err, void *user)
+{
+    struct image *img = user;
+    cleanup_free char *label = NULL;
+
+    img->call = NULL;
+    if (err == NULL) {
+        set_state(img, IMAGE_READY, "ready", NULL);
+        session_poke(img->s);
+        return;
+    }
+    free(img->pull_error);
+    img->pull_error = xstrdup(err->msg);
+    if (err->code != ERR_UNAVAILABLE) {
+        fail(img, "check the name and tag; for a private registry: docker "
+                  "login, or imagePullSecrets in convox.yml");
+        return;
+    }
+    if (img->standin == NULL) {
+        fail(img, "no registry answers: check the network connection");
+        return;
+    }
+    img->state = IMAGE_SEARCHING;
+    label = xasprintf("cvx.standin=%s", img->standin);
+    img->call = engine_image_list(img->s->spec.engine, label, on_standins, img);
+}
+
+/* ---- stand-ins
+ * --------------------------------------------------------------- */
+
+/* How many leading characters the tags of two references share. */
+static size_t likeness(const char *ref, const char *name)
+{
+    const char *a = strrchr(ref, ':'), *b = strrchr(name, ':');
+    size_t n = 0;
+
+    if (a == NULL || b == NULL)
+        return 0;
+    while (a[n] != '\0' && a[n] == b[n])
+        n++;
+    return n;
+}
+
+static const char *nearest(const char *ref, const struct engine_object *list,
+                           size_t count)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        if (list[i].name[0] != '\0' &&
+            (best == NULL || likeness(ref, list[i].name) > likeness(ref, best)))
+            best = list[i].name;
+    return best;
+}
+
+static void on_standins(const struct engine_object *list, size_t count,
+                        const struct err *err, void *user)
+{
+    struct image *img = user;
+    const char *found = err == NULL ? nearest(img->ref, list, count) : NULL;
+    cleanup_free char *todo = NULL;
+
+    img->call = NULL;
+    if (found == NULL) {
+        todo = xasprintf("no registry answers: check the network connection, "
+                         "or build the stand-in: images/build.sh %s",
+                         img->standin);
+        fail(img, todo);
+        return;
+    }
+    free(img->use);
+    img->use = xstrdup(found);
+    image_notes_put(img->s->spec.notes, img->ref, found, now_ms(img));
+    session_warn(img->s,
+                 "%s: no registry answers; %s, made from Debian's packages, "
+                 "stands in",
+                 img->ref, found);
+    set_state(img, IMAGE_READY, "ready", found);
+    session_poke(img->s);
+}
+
+void image_cancel(struct image *img)
+{
+    if (img->call != NULL)
+        engine_cancel(img->call);
+    img->call = NULL;
+}
+
+void image_free(struct image *img)
+{
+    free(img->ref);
+    free(img->use);
+    free(img->layers);
+    free(img->pull_error);
+    free(img->asked_by);
+    free(img);
+}

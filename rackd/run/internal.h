@@ -1,0 +1,281 @@
+/*
+ * internal -- what the files of run/ share: a session's insides.
+ *
+ *   session.c   the whole: start, poke, ready, fail, events of the engine
+ *   network.c   the session's network and volumes
+ *   image.c     an image: assumed, pulled, or a stand-in
+ *   builder.c   one build
+ *   item.c      one container's life
+ *   attend.c    what a running container needs: readiness, health, restarts
+ *   teardown.c  the way back
+ *   explain.c   why something failed, and what to do
+ *
+ * Nothing calls anything back directly: whoever made progress calls
+ * session_poke(), which walks everything that may go on now. That keeps the
+ * order of things in one place and the steps free of each other.
+ */
+#ifndef RUN_INTERNAL_H
+#define RUN_INTERNAL_H
+
+#include "engine/engine.h"
+#include "logs/demux.h"
+#include "plan/plan.h"
+#include "run/session.h"
+#include "run/subnet.h"
+
+/* ---- images ------------------------------------------------------------ */
+
+enum image_state {
+    IMAGE_ASSUMED, /* nobody has missed it yet */
+    IMAGE_CHECKING,
+    IMAGE_PULLING,
+    IMAGE_SEARCHING, /* no registry answered: is there a stand-in? */
+    IMAGE_READY,
+    IMAGE_FAILED,
+};
+
+struct image {
+    struct session *s;
+    char *ref;           /* as the plan has it */
+    char *use;           /* what to create from: ref, or a stand-in */
+    const char *standin; /* images/FOLDER that may stand in, or NULL */
+    enum image_state state;
+    struct engine_call *call;
+    struct layer *layers; /* of a running pull */
+    unsigned layer_count, layers_done;
+    uint64_t last_progress_ms;
+    char *pull_error;
+    char *asked_by; /* who needs it, for messages */
+};
+
+/* The session's image for `ref`, made when it is new. */
+struct image *image_get(struct session *s, const char *ref, const char *standin,
+                        const char *asked_by);
+
+/* Make sure that the engine has it, for a build. */
+void image_check(struct image *img);
+
+/* The engine says it has no such image: pull it. */
+void image_missing(struct image *img);
+void image_cancel(struct image *img);
+void image_free(struct image *img);
+
+/* ---- builds ------------------------------------------------------------- */
+
+enum build_state {
+    BUILD_IDLE,
+    BUILD_READING, /* the Dockerfile and, again, the context: off the loop */
+    BUILD_BASES,   /* its base images are looked up and pulled */
+    BUILD_RUNNING,
+    BUILD_DONE,
+    BUILD_FAILED,
+};
+
+struct build;
+
+struct build *build_new(struct session *s, const struct plan_build *plan);
+void build_poke(struct build *b);
+enum build_state build_state(const struct build *b);
+const char *build_tag(const struct build *b);
+/* True once no work of it is under way; frees nothing. */
+bool build_cancel(struct build *b);
+void build_free(struct build *b);
+
+/* ---- items --------------------------------------------------------------- */
+
+enum item_kind { ITEM_RESOURCE, ITEM_INIT, ITEM_SERVICE };
+
+enum item_state {
+    ITEM_WAITING,   /* for network, volumes, image */
+    ITEM_CREATING,  /* the engine makes the container */
+    ITEM_FILLING,   /* files are put into it */
+    ITEM_CREATED,   /* waits for what it depends on */
+    ITEM_ATTACHING, /* its output, before it starts */
+    ITEM_STARTING,
+    ITEM_CHECKING, /* runs, not known to be ready */
+    ITEM_READY,    /* an init container: has ended well */
+    ITEM_BACKOFF,  /* ended, is started again soon */
+    ITEM_STOPPING,
+    ITEM_REMOVING,
+    ITEM_GONE, /* nothing of it is on the engine */
+};
+
+#define ITEM_PORTS_MAX 64
+
+struct item {
+    struct session *s;
+    enum item_kind kind;
+    enum item_state state;
+    const struct plan_container *plan;
+    const struct plan_resource *resource; /* ITEM_RESOURCE, else NULL */
+    const struct plan_service *service;   /* the others, else NULL */
+    const char *name;                     /* in the plan */
+    int replica;                          /* from 1; 0: there is one */
+    char *source;                         /* "service/web/1", for the hub */
+    struct image *image;                  /* NULL: built */
+
+    char *id; /* of the container; NULL: none */
+    char *ip;
+    int host_ports[ITEM_PORTS_MAX]; /* by index in plan->ports; 0: none */
+    unsigned port_tries;
+
+    struct engine_call *call;   /* the step under way */
+    struct engine_call *attach; /* its output */
+    struct demux *demux;
+    struct ready *ready;
+    struct health *health;
+    uv_timer_t timer; /* deadline of a resource, back-off of a service */
+    bool timer_open;
+    unsigned exits; /* in a row, for the back-off */
+    bool died;      /* an exit is being dealt with */
+    int exit_status;
+    bool oom;
+    int64_t started_ms;     /* wall clock */
+    uint64_t running_since; /* loop clock */
+    bool warned_unhealthy;
+    char *unhealthy_why; /* the last health check's words, or NULL */
+    bool was_ready;
+    struct item *prev, *next;
+};
+
+struct item *item_new(struct session *s, enum item_kind kind,
+                      const struct plan_container *plan);
+void item_free(struct item *it);
+
+/* Go on if what it waits for is there. */
+void item_poke(struct item *it);
+
+/* The engine says that it ended. */
+void item_died(struct item *it, int status, bool oom);
+
+/* Changes the state, logs it, tells the watcher. */
+void item_set_state(struct item *it, enum item_state state, const char *text);
+const char *item_state_word(const struct item *it);
+const char *item_kind_word(enum item_kind kind);
+
+/* Its output has ended. */
+void item_output_ended(struct item *it);
+
+/* attend.c: it runs, watch over it until it ends. */
+void item_attend(struct item *it);
+void item_unattend(struct item *it);
+void item_backoff(struct item *it);
+
+/* teardown.c */
+void item_take_down(struct item *it, bool now);
+
+/* ---- network and volumes --------------------------------------------------
+ */
+
+enum net_state { NET_IDLE, NET_CREATING, NET_READY, NET_REMOVING, NET_GONE };
+
+void net_start(struct session *s);
+bool net_is_up(const struct session *s);
+/* Removes volumes and network; pokes the session when they are gone. */
+void net_take_down(struct session *s);
+bool net_is_gone(const struct session *s);
+
+/* ---- the session ----------------------------------------------------------
+ */
+
+enum session_state {
+    SESSION_STARTING,
+    SESSION_READY,
+    SESSION_STOPPING,
+    SESSION_GONE,
+};
+
+struct volume_step {
+    struct session *session;
+    char *name;                   /* on the engine */
+    bool keep, made, owned, gone; /* owned: its root has owner and mode */
+    struct engine_call *call;
+};
+
+struct session {
+    struct session_spec spec;
+    struct env *client_env;
+    char *id, *rack_id, *release, *dir;
+    enum session_state state;
+    uint64_t started; /* loop clock */
+    uint64_t stop_started;
+    int status; /* what on_gone reports */
+    bool stop_now;
+
+    enum net_state net;
+    char *net_name, *net_id;
+    struct subnet subnet;
+    struct strv subnets_tried;
+    unsigned net_remove_tries, next_ip;
+    struct engine_call *net_call;
+    struct volume_step *volumes; /* one per plan volume */
+
+    struct engine_call *events;
+    bool events_ready;
+    unsigned events_lost; /* times the engine went away */
+    uv_timer_t events_timer, wait_timer;
+    unsigned open_handles;
+
+    struct image **images;
+    size_t image_count, image_cap;
+    struct build **builds; /* one per plan build */
+    struct item *items;    /* utlist */
+    struct engine_call *sweep, *relist;
+    bool swept, in_poke, poke_again, closing;
+    unsigned removed_containers, removed_networks, removed_volumes;
+    unsigned sweep_left;
+    unsigned long calls_before;
+};
+
+uint64_t session_ms(const struct session *s);
+void session_poke(struct session *s);
+void session_emit(struct session *s, struct run_event *event);
+void session_warn(struct session *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* teardown.c: what a poke does while stopping; and the last step of all. */
+void teardown_poke(struct session *s);
+void session_end_if_gone(struct session *s);
+
+/* Something could not be removed: said, and the status is 1. */
+void teardown_failed(struct session *s, const char *kind, const char *name,
+                     const struct err *err);
+
+/* Something failed for good: say it, then take everything down. `why` and
+ * `todo` may be NULL. */
+void session_fail(struct session *s, int status, const char *text,
+                  const char *why, const char *todo);
+
+/* Labels every object of the session carries; `kind` and `name` differ. */
+void session_labels(const struct session *s, struct strv *out, const char *kind,
+                    const char *name);
+
+/* A line of our own in the log. */
+void session_say(struct session *s, const char *tag, const char *source,
+                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- explain ---------------------------------------------------------------
+ */
+
+/* "exit status 137 (killed: SIGKILL, out of memory)"; the caller frees. */
+char *explain_exit(int status, bool oom);
+
+/* Do the engine's words say that it has no address pool left? */
+bool explain_is_pool(const char *words);
+
+/* What to do about the engine's words, or NULL; static. */
+const char *explain_engine(const char *words);
+
+/* The last 20 lines of an item's output, or NULL; the caller frees. */
+char *explain_output(const struct item *it);
+
+/* ---- notes ------------------------------------------------------------------
+ */
+
+/* The stand-in noted for `ref`, or NULL; borrowed. */
+const char *image_notes_get(struct image_notes *n, const char *ref,
+                            uint64_t now_ms);
+void image_notes_put(struct image_notes *n, const char *ref, const char *use,
+                     uint64_t now_ms);
+
+#endif /* RUN_INTERNAL_H */

@@ -1,0 +1,607 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/context.h"
+#include "logs/hub.h"
+#include "run/internal.h"
+#include "run/port.h"
+
+/* A container whose ports were taken under our hands is made again, with
+ * others, this many times. */
+#define PORT_TRIES 4
+
+/*
+ * In order of time: the container is created, filled with files, attached and
+ * started; attend.c looks after it while it runs.
+ */
+static void create(struct item *it);
+static void on_created(const char *id, const struct err *err, void *user);
+static void fill(struct item *it);
+static void on_filled(const struct err *err, void *user);
+static void attach(struct item *it);
+static void on_attached(const struct err *err, void *user);
+static void on_output(const char *data, size_t len, void *user);
+static void on_line(enum demux_stream stream, const char *data, size_t len,
+                    bool partial, void *user);
+static void on_output_end(const struct err *err, void *user);
+static void start(struct item *it);
+static void on_started(const struct err *err, void *user);
+static void on_dropped(const struct err *err, void *user);
+
+const char *item_kind_word(enum item_kind kind)
+{
+    static const char *const words[] = { "resource", "init", "service" };
+
+    return words[kind];
+}
+
+const char *item_state_word(const struct item *it)
+{
+    static const char *const words[] = {
+        [ITEM_WAITING] = "waiting",    [ITEM_CREATING] = "creating",
+        [ITEM_FILLING] = "creating",   [ITEM_CREATED] = "waiting",
+        [ITEM_ATTACHING] = "starting", [ITEM_STARTING] = "starting",
+        [ITEM_CHECKING] = "checking",  [ITEM_READY] = "ready",
+        [ITEM_BACKOFF] = "restarting", [ITEM_STOPPING] = "stopping",
+        [ITEM_REMOVING] = "stopping",  [ITEM_GONE] = "removed",
+    };
+
+    return words[it->state];
+}
+
+void item_set_state(struct item *it, enum item_state state, const char *text)
+{
+    const char *before = item_state_word(it);
+
+    it->state = state;
+    log_debug("run", "%s: %s -> %s%s%s", it->source, before,
+              item_state_word(it), text == NULL ? "" : ": ",
+              text == NULL ? "" : text);
+    if (strcmp(before, item_state_word(it)) == 0 && text == NULL)
+        return;
+    session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
+                                             .kind = item_kind_word(it->kind),
+                                             .name = it->name,
+                                             .replica = it->replica,
+                                             .state = item_state_word(it),
+                                             .text = text });
+}
+
+struct item *item_new(struct session *s, enum item_kind kind,
+                      const struct plan_container *plan)
+{
+    struct item *it = xcalloc(1, sizeof(*it));
+
+    it->s = s;
+    it->kind = kind;
+    it->plan = plan;
+    uv_timer_init(s->spec.loop, &it->timer);
+    it->timer_open = true;
+    s->open_handles++;
+    return it;
+}
+
+void item_free(struct item *it)
+{
+    if (it->demux != NULL)
+        demux_free(it->demux);
+    free(it->source);
+    free(it->id);
+    free(it->ip);
+    free(it->unhealthy_why);
+    free(it);
+}
+
+/* ---- what it waits for --------------------------------------------------- */
+
+/* The image to create from; NULL while there is none yet. */
+static const char *image_of(const struct item *it)
+{
+    if (it->plan->build >= 0) {
+        const struct build *b = it->s->builds[it->plan->build];
+
+        return build_state(b) == BUILD_DONE ? build_tag(b) : NULL;
+    }
+    return it->image->state == IMAGE_READY || it->image->state == IMAGE_ASSUMED
+               ? it->image->use
+               : NULL;
+}
+
+static bool volumes_are_made(const struct item *it)
+{
+    for (size_t i = 0; i < it->plan->mounts.len; i++) {
+        int v = it->plan->mounts.v[i].volume;
+
+        if (v >= 0 && !it->s->volumes[v].made)
+            return false;
+    }
+    return true;
+}
+
+static bool is_ready(const struct session *s, enum item_kind kind,
+                     const char *name)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->kind == kind && strcmp(it->name, name) == 0 &&
+            it->state != ITEM_READY)
+            return false;
+    return true;
+}
+
+static bool dependencies_are_ready(const struct item *it)
+{
+    const struct plan_service *svc = it->service;
+
+    if (!it->s->events_ready)
+        return false;
+    if (svc == NULL)
+        return true;
+    for (size_t i = 0; i < svc->resources.len; i++) {
+        int r = svc->resources.v[i];
+
+        if (!is_ready(it->s, ITEM_RESOURCE,
+                      it->s->spec.plan->resources.v[r].name))
+            return false;
+    }
+    return it->kind == ITEM_INIT || is_ready(it->s, ITEM_INIT, svc->name);
+}
+
+static void poke_waiting(struct item *it)
+{
+    if (image_of(it) != NULL && net_is_up(it->s) && volumes_are_made(it))
+        create(it);
+}
+
+static void poke_created(struct item *it)
+{
+    if (dependencies_are_ready(it))
+        attach(it);
+}
+
+void item_poke(struct item *it)
+{
+    static void (*const go_on[])(struct item *) = {
+        [ITEM_WAITING] = poke_waiting,
+        [ITEM_CREATED] = poke_created,
+        [ITEM_GONE] = NULL,
+    };
+
+    if (it->s->state != SESSION_STOPPING && go_on[it->state] != NULL)
+        go_on[it->state](it);
+}
+
+/* ---- create ----------------------------------------------------------------
+ */
+
+static bool port_is_ours(const struct session *s, int port)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++)
+            if (it->host_ports[i] == port)
+                return true;
+    return false;
+}
+
+/* Who listens there; the caller frees it. */
+static char *holder_of(int port)
+{
+    char *text = NULL;
+
+    return port_holder(port, &text) ? text : xstrdup("another program");
+}
+
+static void warn_taken(struct item *it, int wanted, int got)
+{
+    cleanup_free char *holder = NULL;
+
+    if (port_is_ours(it->s, wanted)) {
+        session_warn(it->s,
+                     "port %d: two services want it; %s is on "
+                     "127.0.0.1:%d instead",
+                     wanted, it->name, got);
+        return;
+    }
+    holder = holder_of(wanted);
+    session_warn(it->s,
+                 "port %d is already taken by %s; %s is on "
+                 "127.0.0.1:%d instead",
+                 wanted, holder, it->name, got);
+}
+
+/* Fixed listeners (nlb) have no other place to go. */
+static int fail_taken(struct item *it, int wanted)
+{
+    cleanup_free char *holder = NULL, *text = NULL, *why = NULL;
+
+    holder = holder_of(wanted);
+    text = xasprintf("service %s: port %d is already taken", it->name, wanted);
+    why = xasprintf("%s listens on it", holder);
+    session_fail(it->s, 1, text, why,
+                 "stop that program, or change the nlb port in convox.yml");
+    return -1;
+}
+
+static int choose_port(struct item *it, size_t i)
+{
+    const struct plan_port *p = &it->plan->ports.v[i];
+    int wanted = it->replica > 1 ? 0 : p->host, got;
+    struct err err = { 0 };
+
+    it->host_ports[i] = 0;
+    if (wanted > 0 && it->port_tries == 0 && !port_is_ours(it->s, wanted) &&
+        port_pick(it->s->spec.ports, wanted, &it->host_ports[i]))
+        return 0;
+    if (wanted > 0 && p->host_fixed)
+        return fail_taken(it, wanted);
+    if (port_any(it->s->spec.ports, &got, &err) < 0) {
+        session_fail(it->s, 1, "no free port on 127.0.0.1", err.msg,
+                     "too many connections? see: ss -tan");
+        return -1;
+    }
+    if (wanted > 0)
+        warn_taken(it, wanted, got);
+    it->host_ports[i] = got;
+    return 0;
+}
+
+static int choose_ports(struct item *it, struct engine_port *out)
+{
+    for (size_t i = 0; i < it->plan->ports.len; i++) {
+        const struct plan_port *p = &it->plan->ports.v[i];
+
+        if (p->published && choose_port(it, i) < 0)
+            return -1;
+        out[i] =
+            (struct engine_port){ .container = p->container,
+                                  .udp = p->protocol == PLAN_UDP,
+                                  .host_ip = p->published ? "127.0.0.1" : NULL,
+                                  .host = it->host_ports[i] };
+    }
+    return 0;
+}
+
+static void fill_mounts(const struct item *it, struct engine_mount *out)
+{
+    for (size_t i = 0; i < it->plan->mounts.len; i++) {
+        const struct plan_mount *m = &it->plan->mounts.v[i];
+
+        out[i] = (struct engine_mount){ .target = m->target,
+                                        .read_only = m->read_only };
+        if (m->memory) {
+            out[i].kind = MOUNT_TMPFS;
+        } else if (m->volume < 0) {
+            out[i].kind = MOUNT_BIND;
+            out[i].source = m->host;
+        } else {
+            out[i].kind = MOUNT_VOLUME;
+            out[i].source = it->s->volumes[m->volume].name;
+            out[i].no_copy =
+                it->s->spec.plan->volumes.v[m->volume].kind == PLAN_VOLUME_EFS;
+        }
+    }
+}
+
+/* Ours to choose, so that nobody has to ask the engine which it was. */
+static void choose_address(struct item *it)
+{
+    char ip[SUBNET_IP_LEN];
+
+    if (it->ip == NULL && subnet_ip(&it->s->subnet, it->s->next_ip++, ip))
+        it->ip = xstrdup(ip);
+}
+
+static char *container_name(const struct item *it)
+{
+    const char *app = it->s->spec.plan->app;
+
+    switch (it->kind) {
+    case ITEM_RESOURCE:
+        return xasprintf("%s-%s-resource-%s", app, it->s->id, it->name);
+    case ITEM_INIT:
+        return xasprintf("%s-%s-%s-init", app, it->s->id, it->name);
+    case ITEM_SERVICE:
+        break;
+    }
+    return xasprintf("%s-%s-%s-%d", app, it->s->id, it->name,
+                     it->replica > 0 ? it->replica : 1);
+}
+
+static void create(struct item *it)
+{
+    struct session *s = it->s;
+    const struct plan_container *p = it->plan;
+    struct engine_port ports[ITEM_PORTS_MAX];
+    struct engine_mount mounts[ITEM_PORTS_MAX];
+    cleanup_strv struct strv labels = { 0 };
+    cleanup_free char *name = container_name(it);
+
+    if (choose_ports(it, ports) < 0)
+        return;
+    fill_mounts(it, mounts);
+    choose_address(it);
+    session_labels(s, &labels, item_kind_word(it->kind), it->name);
+    item_set_state(it, ITEM_CREATING, NULL);
+    it->call =
+        engine_container_create(s->spec.engine,
+                                &(struct engine_container){
+                                    .name = name,
+                                    .image = image_of(it),
+                                    .argv = &p->argv,
+                                    .env = &p->env,
+                                    .labels = &labels,
+                                    .user = p->user,
+                                    .hostname = it->name,
+                                    .ports = ports,
+                                    .port_count = p->ports.len,
+                                    .mounts = mounts,
+                                    .mount_count = p->mounts.len,
+                                    .network = s->net_name,
+                                    .ip = it->ip,
+                                    .aliases = &p->aliases,
+                                    .init = p->init,
+                                    .privileged = p->privileged,
+                                    .read_only_root = p->read_only_root,
+                                    .no_new_privileges = p->no_new_privileges,
+                                    .cap_add = &p->cap_add,
+                                    .cap_drop = &p->cap_drop,
+                                    .no_healthcheck = true,
+                                    .stop_grace_s = (int)p->stop_grace_s,
+                                },
+                                on_created, it);
+}
+
+/* Create again with other ports, or after somebody removed it. */
+static void start_over(struct item *it)
+{
+    free(it->id);
+    it->id = NULL;
+    item_set_state(it, ITEM_WAITING, NULL);
+    session_poke(it->s);
+}
+
+static void fail_step(struct item *it, const char *step, const struct err *err)
+{
+    cleanup_free char *text =
+        xasprintf("%s %s: cannot %s its container", item_kind_word(it->kind),
+                  it->name, step);
+
+    session_fail(it->s, 1, text, err->msg, explain_engine(err->msg));
+}
+
+static void on_created(const char *id, const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (err == NULL)
+        it->id = xstrdup(id);
+    if (it->s->state == SESSION_STOPPING) {
+        item_take_down(it, it->s->stop_now);
+        return;
+    }
+    if (err == NULL) {
+        fill(it);
+        return;
+    }
+    if (err->code == ERR_NOT_FOUND && it->image != NULL) {
+        item_set_state(it, ITEM_WAITING, "its image");
+        image_missing(it->image);
+        return;
+    }
+    item_set_state(it, ITEM_WAITING, NULL);
+    fail_step(it, "create", err);
+}
+
+/* ---- files and owners ------------------------------------------------------
+ */
+
+/* The tar of what must be in it before it starts; NULL: nothing. */
+static char *files_of(struct item *it, size_t *len)
+{
+    cleanup_strv struct strv paths = { 0 }, texts = { 0 };
+    struct err err = { 0 };
+    char *tar = NULL;
+
+    for (size_t i = 0; i < it->plan->files.len; i++) {
+        strv_add(&paths, it->plan->files.v[i].path);
+        strv_add(&texts, it->plan->files.v[i].text);
+    }
+    if (paths.len == 0 || context_files(&tar, len, &paths, &texts, &err) < 0)
+        return NULL;
+    return tar;
+}
+
+/* An efs volume's root gets its owner and mode from the first that mounts it:
+ * the engine extracts archives through the mounts of a created container. */
+static char *owners_of(struct item *it, size_t *len)
+{
+    for (size_t i = 0; i < it->plan->mounts.len; i++) {
+        const struct plan_mount *m = &it->plan->mounts.v[i];
+        const struct plan_volume *v;
+        struct err err = { 0 };
+        char *tar;
+
+        if (m->volume < 0 || it->s->volumes[m->volume].owned)
+            continue;
+        v = &it->s->spec.plan->volumes.v[m->volume];
+        if (v->kind != PLAN_VOLUME_EFS || v->uid < 0)
+            continue;
+        it->s->volumes[m->volume].owned = true;
+        if (context_directory(&tar, len, m->target, v->uid, v->gid, v->mode,
+                              &err) == 0)
+            return tar;
+    }
+    return NULL;
+}
+
+/* One archive at a time: files first, then owners of volumes. */
+static void fill(struct item *it)
+{
+    cleanup_free char *tar = NULL;
+    size_t len = 0;
+
+    if (it->state != ITEM_FILLING)
+        tar = files_of(it, &len);
+    if (tar == NULL)
+        tar = owners_of(it, &len);
+    if (tar == NULL) {
+        item_set_state(it, ITEM_CREATED, NULL);
+        session_poke(it->s);
+        return;
+    }
+    it->state = ITEM_FILLING;
+    it->call = engine_container_put(it->s->spec.engine, it->id, "/", tar, len,
+                                    on_filled, it);
+}
+
+static void on_filled(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (it->s->state == SESSION_STOPPING)
+        item_take_down(it, it->s->stop_now);
+    else if (err != NULL)
+        fail_step(it, "put files into", err);
+    else
+        fill(it);
+}
+
+/* ---- output and start ------------------------------------------------------
+ */
+
+static void attach(struct item *it)
+{
+    if (it->demux != NULL)
+        demux_free(it->demux);
+    it->demux = demux_new(false, on_line, it);
+    it->died = false;
+    item_set_state(it, ITEM_ATTACHING, NULL);
+    it->attach = engine_container_attach(it->s->spec.engine, it->id, on_output,
+                                         on_attached, on_output_end, it);
+}
+
+static void on_attached(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    if (err == NULL && it->state == ITEM_ATTACHING)
+        start(it);
+}
+
+static void on_output(const char *data, size_t len, void *user)
+{
+    struct item *it = user;
+    struct err err = { 0 };
+
+    if (demux_feed(it->demux, data, len, &err) < 0)
+        session_warn(it->s, "output of %s: %s", it->name, err.msg);
+}
+
+static void on_line(enum demux_stream stream, const char *data, size_t len,
+                    bool partial, void *user)
+{
+    struct item *it = user;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    hub_put(it->s->spec.hub,
+            &(struct hub_line){ .tag = it->name,
+                                .source = it->source,
+                                .time_ms =
+                                    now.tv_sec * 1000LL + now.tv_nsec / 1000000,
+                                .is_stderr = stream == DEMUX_STDERR,
+                                .partial = partial,
+                                .text = data,
+                                .len = len });
+}
+
+static void on_output_end(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->attach = NULL;
+    demux_flush(it->demux);
+    if (it->state == ITEM_ATTACHING) {
+        struct err gone = { .code = ERR_PROTOCOL, .msg = "no output stream" };
+
+        if (err != NULL && err->code == ERR_NOT_FOUND)
+            start_over(it);
+        else
+            fail_step(it, "attach to", err != NULL ? err : &gone);
+        return;
+    }
+    item_output_ended(it);
+}
+
+static void start(struct item *it)
+{
+    item_set_state(it, ITEM_STARTING, NULL);
+    it->call =
+        engine_container_start(it->s->spec.engine, it->id, on_started, it);
+}
+
+static bool is_port_clash(const char *words)
+{
+    return strstr(words, "port is already allocated") != NULL ||
+           strstr(words, "address already in use") != NULL ||
+           strstr(words, "ports are not available") != NULL;
+}
+
+static bool has_fixed_port(const struct item *it)
+{
+    for (size_t i = 0; i < it->plan->ports.len; i++)
+        if (it->plan->ports.v[i].host_fixed)
+            return true;
+    return false;
+}
+
+static void on_started(const struct err *err, void *user)
+{
+    struct item *it = user;
+    struct timespec now;
+
+    it->call = NULL;
+    if (it->s->state == SESSION_STOPPING) {
+        item_take_down(it, it->s->stop_now);
+        return;
+    }
+    if (err == NULL) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        it->started_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+        it->running_since = uv_now(it->s->spec.loop);
+        item_attend(it);
+        return;
+    }
+    if (it->attach != NULL)
+        engine_cancel(it->attach);
+    it->attach = NULL;
+    if (err->code == ERR_NOT_FOUND && it->was_ready) {
+        start_over(it);
+    } else if (is_port_clash(err->msg) && !has_fixed_port(it) &&
+               it->port_tries < PORT_TRIES) {
+        it->port_tries++;
+        it->call =
+            engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
+    } else {
+        fail_step(it, "start", err);
+    }
+}
+
+/* The container whose ports were taken is gone: once more, with others. */
+static void on_dropped(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (it->s->state == SESSION_STOPPING)
+        item_take_down(it, true);
+    else if (err != NULL)
+        fail_step(it, "remove", err);
+    else
+        start_over(it);
+}

@@ -1,0 +1,240 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "run/internal.h"
+
+/* Subnets to try when the engine says that one overlaps. */
+#define SUBNET_TRIES 32
+
+/* A network that is still in use is asked for again. */
+#define REMOVE_TRIES    40
+#define REMOVE_AGAIN_MS 50
+
+/*
+ * In order of time: network and volumes are created side by side; at the end
+ * they are removed the same way.
+ */
+static void create_network(struct session *s);
+static void on_network(const char *id, const struct err *err, void *user);
+static void create_volumes(struct session *s);
+static void on_volume(const struct err *err, void *user);
+static void on_volume_gone(const struct err *err, void *user);
+static void on_network_gone(const struct err *err, void *user);
+static void on_remove_again(uv_timer_t *timer);
+
+bool net_is_up(const struct session *s)
+{
+    return s->net == NET_READY;
+}
+
+void net_start(struct session *s)
+{
+    s->net_name = xasprintf("%s-%s", s->spec.plan->app, s->id);
+    create_network(s);
+    create_volumes(s);
+}
+
+/* ---- network ---------------------------------------------------------------
+ */
+
+/* Subnets of a local engine's bridges are routes of this host, so they are
+ * seen without asking; the engine has the last word. */
+static int choose_subnet(struct session *s, struct err *err)
+{
+    cleanup_strv struct strv routes = { 0 };
+
+    subnet_host_used(&routes);
+    return subnet_pick(&(struct subnet_spec){ .used = &s->subnets_tried,
+                                              .routes = &routes,
+                                              .seed = subnet_seed(s->rack_id) ^
+                                                      subnet_seed(s->id) },
+                       &s->subnet, err);
+}
+
+static void create_network(struct session *s)
+{
+    cleanup_strv struct strv labels = { 0 };
+    struct err err = { 0 };
+    char text[SUBNET_CIDR_LEN];
+
+    if (choose_subnet(s, &err) < 0) {
+        session_fail(s, 1, "no free address range for the session's network",
+                     err.msg,
+                     "remove networks nobody uses: docker network prune");
+        return;
+    }
+    subnet_print(&s->subnet, text);
+    strv_add(&s->subnets_tried, text);
+    session_labels(s, &labels, "network", s->spec.plan->app);
+    s->net = NET_CREATING;
+    s->net_call = engine_network_create(
+        s->spec.engine,
+        &(struct engine_network){
+            .name = s->net_name, .subnet = text, .labels = &labels },
+        on_network, s);
+}
+
+static bool is_overlap(const char *words)
+{
+    return strstr(words, "overlaps") != NULL ||
+           strstr(words, "already being used") != NULL ||
+           strstr(words, "already used") != NULL ||
+           strstr(words, "conflicts with network") != NULL;
+}
+
+static void on_network(const char *id, const struct err *err, void *user)
+{
+    struct session *s = user;
+    bool overlap = err != NULL && is_overlap(err->msg);
+
+    s->net_call = NULL;
+    s->net = err == NULL ? NET_READY : NET_IDLE;
+    if (err == NULL) {
+        s->net_id = xstrdup(id);
+    } else if (s->state == SESSION_STOPPING) {
+        s->net = NET_GONE;
+    } else if (overlap && s->subnets_tried.len < SUBNET_TRIES) {
+        create_network(s);
+        return;
+    } else if (overlap || explain_is_pool(err->msg)) {
+        session_fail(s, 1, "no free address pool for the session's network",
+                     err->msg,
+                     "remove networks nobody uses: docker network prune");
+    } else {
+        session_fail(s, 1, "cannot create the session's network", err->msg,
+                     explain_engine(err->msg));
+    }
+    session_poke(s);
+}
+
+/* ---- volumes ---------------------------------------------------------------
+ */
+
+/* One that is kept belongs to the app; the others to the session. */
+static char *volume_name(const struct session *s, const struct plan_volume *v)
+{
+    if (v->keep)
+        return xasprintf("cvx-%s-%s-%s", s->rack_id, s->spec.plan->app,
+                         v->name);
+    return xasprintf("%s-%s-%s", s->spec.plan->app, s->id, v->name);
+}
+
+static void create_volumes(struct session *s)
+{
+    const struct plan *p = s->spec.plan;
+
+    s->volumes = xcalloc(p->volumes.len + 1, sizeof(*s->volumes));
+    for (size_t i = 0; i < p->volumes.len; i++) {
+        cleanup_strv struct strv labels = { 0 };
+        struct volume_step *v = &s->volumes[i];
+
+        v->session = s;
+        v->keep = p->volumes.v[i].keep;
+        v->name = volume_name(s, &p->volumes.v[i]);
+        session_labels(s, &labels, "volume", p->volumes.v[i].name);
+        if (v->keep)
+            strv_add(&labels, "cvx.keep=true");
+        v->call = engine_volume_create(s->spec.engine, v->name, &labels,
+                                       on_volume, v);
+    }
+}
+
+static void on_volume(const struct err *err, void *user)
+{
+    struct volume_step *v = user;
+    struct session *s = v->session;
+    cleanup_free char *text = NULL;
+
+    v->call = NULL;
+    v->made = err == NULL;
+    if (err != NULL && s->state != SESSION_STOPPING) {
+        text = xasprintf("cannot create volume %s", v->name);
+        session_fail(s, 1, text, err->msg, explain_engine(err->msg));
+    }
+    session_poke(s);
+}
+
+/* ---- the way back
+ * ------------------------------------------------------------ */
+
+static void remove_volume(struct session *s, struct volume_step *v)
+{
+    if (v->call != NULL || v->gone)
+        return;
+    if (!v->made || v->keep) {
+        v->gone = true;
+        return;
+    }
+    v->call = engine_volume_remove(s->spec.engine, v->name, on_volume_gone, v);
+}
+
+static void on_volume_gone(const struct err *err, void *user)
+{
+    struct volume_step *v = user;
+
+    v->call = NULL;
+    if (err != NULL)
+        teardown_failed(v->session, "volume", v->name, err);
+    else
+        v->session->removed_volumes++;
+    v->gone = true;
+    session_poke(v->session);
+}
+
+static void ask_to_remove(struct session *s)
+{
+    s->net_call =
+        engine_network_remove(s->spec.engine, s->net_id, on_network_gone, s);
+}
+
+static void on_remove_again(uv_timer_t *timer)
+{
+    ask_to_remove(container_of(timer, struct session, wait_timer));
+}
+
+static void remove_network(struct session *s)
+{
+    if (s->net == NET_IDLE)
+        s->net = NET_GONE;
+    if (s->net != NET_READY)
+        return;
+    s->net = NET_REMOVING;
+    ask_to_remove(s);
+}
+
+/* Endpoints of containers just removed may linger for a moment. */
+static void on_network_gone(const struct err *err, void *user)
+{
+    struct session *s = user;
+
+    s->net_call = NULL;
+    if (err != NULL && s->net_remove_tries++ < REMOVE_TRIES) {
+        uv_timer_start(&s->wait_timer, on_remove_again, REMOVE_AGAIN_MS, 0);
+        return;
+    }
+    s->net = NET_GONE;
+    if (err != NULL)
+        teardown_failed(s, "network", s->net_name, err);
+    else
+        s->removed_networks++;
+    session_poke(s);
+}
+
+void net_take_down(struct session *s)
+{
+    for (size_t i = 0; i < s->spec.plan->volumes.len; i++)
+        remove_volume(s, &s->volumes[i]);
+    remove_network(s);
+}
+
+bool net_is_gone(const struct session *s)
+{
+    for (size_t i = 0; i < s->spec.plan->volumes.len; i++)
+        if (!s->volumes[i].gone)
+            return false;
+    return s->net == NET_GONE;
+}

@@ -1,0 +1,524 @@
+#include "run/session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "logs/hub.h"
+#include "run/internal.h"
+
+/* Where nobody watches (--exit-on-failure) a start must not wait for ever. */
+#define UNWATCHED_READY_S 300
+
+/* After the engine went away, look for it this often and this long. */
+#define ENGINE_RETRY_MS   250
+#define ENGINE_GONE_TRIES 120
+
+/*
+ * In order of time: everything is laid out and poked; the engine's events say
+ * who ended; when all is ready the watcher is told; in the end every handle
+ * is closed and the session freed.
+ */
+static void lay_out(struct session *s);
+static void hear(struct session *s);
+static void on_listening(const struct err *err, void *user);
+static void on_engine_event(const struct engine_event *event, void *user);
+static void on_deaf(const struct err *err, void *user);
+static void on_retry(uv_timer_t *timer);
+static void on_relisted(const struct engine_state *list, size_t count,
+                        const struct err *err, void *user);
+static void on_wait_over(uv_timer_t *timer);
+static void on_events_timer_closed(uv_handle_t *handle);
+static void on_wait_timer_closed(uv_handle_t *handle);
+static void on_item_timer_closed(uv_handle_t *handle);
+
+uint64_t session_ms(const struct session *s)
+{
+    return uv_now(s->spec.loop) - s->started;
+}
+
+void session_emit(struct session *s, struct run_event *event)
+{
+    event->ms = session_ms(s);
+    s->spec.on_event(event, s->spec.user);
+}
+
+void session_warn(struct session *s, const char *fmt, ...)
+{
+    cleanup_str struct str text = { 0 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    str_vprintf(&text, fmt, ap);
+    va_end(ap);
+    session_emit(
+        s, &(struct run_event){ .type = RUN_WARNING, .text = str_c(&text) });
+}
+
+void session_say(struct session *s, const char *tag, const char *source,
+                 const char *fmt, ...)
+{
+    cleanup_str struct str text = { 0 };
+    struct timespec now;
+    va_list ap;
+
+    va_start(ap, fmt);
+    str_vprintf(&text, fmt, ap);
+    va_end(ap);
+    clock_gettime(CLOCK_REALTIME, &now);
+    hub_put(s->spec.hub, &(struct hub_line){ .tag = tag,
+                                             .source = source,
+                                             .time_ms = now.tv_sec * 1000LL +
+                                                        now.tv_nsec / 1000000,
+                                             .text = str_c(&text),
+                                             .len = text.len });
+}
+
+void session_labels(const struct session *s, struct strv *out, const char *kind,
+                    const char *name)
+{
+    strv_printf(out, "cvx.rack=%s", s->rack_id);
+    strv_printf(out, "cvx.session=%s", s->id);
+    strv_printf(out, "cvx.app=%s", s->spec.plan->app);
+    strv_printf(out, "cvx.kind=%s", kind);
+    strv_printf(out, "cvx.name=%s", name);
+    strv_printf(out, "cvx.release=%s", s->release);
+}
+
+/* ---- start
+ * ------------------------------------------------------------------- */
+
+struct session *session_start(const struct session_spec *spec)
+{
+    struct session *s = xcalloc(1, sizeof(*s));
+
+    s->spec = *spec;
+    s->client_env = xcalloc(1, sizeof(*s->client_env));
+    if (spec->client_env != NULL)
+        env_merge(s->client_env, spec->client_env);
+    s->id = xstrdup(spec->id);
+    s->rack_id = xstrdup(spec->rack_id);
+    s->release = xstrdup(spec->release);
+    s->dir = xstrdup(spec->dir);
+    s->started = uv_now(spec->loop);
+    s->calls_before = engine_calls(spec->engine);
+    s->next_ip = 2;
+    uv_timer_init(spec->loop, &s->events_timer);
+    uv_timer_init(spec->loop, &s->wait_timer);
+    s->open_handles = 2;
+
+    lay_out(s);
+    hear(s);
+    net_start(s);
+    uv_timer_start(&s->wait_timer, on_wait_over,
+                   spec->wait_timeout_s > 0 ? spec->wait_timeout_s * 1000ULL
+                                            : UNWATCHED_READY_S * 1000ULL,
+                   0);
+    if (spec->wait_timeout_s == 0 && !spec->exit_on_failure)
+        uv_timer_stop(&s->wait_timer);
+    return s;
+}
+
+static void add_item(struct session *s, struct item *it)
+{
+    const struct plan_container *p = it->plan;
+
+    it->source = it->replica > 0
+                     ? xasprintf("%s/%s/%d", item_kind_word(it->kind), it->name,
+                                 it->replica)
+                     : xasprintf("%s/%s", item_kind_word(it->kind), it->name);
+    if (p->build < 0)
+        it->image = image_get(
+            s, p->image, it->resource == NULL ? NULL : it->resource->standin,
+            it->source);
+    DL_APPEND(s->items, it);
+}
+
+static void add_resource(struct session *s, const struct plan_resource *r)
+{
+    struct item *it;
+
+    if (!r->has_container) {
+        session_emit(s, &(struct run_event){ .type = RUN_STATE,
+                                             .kind = "resource",
+                                             .name = r->name,
+                                             .state = r->external ? "external"
+                                                                  : "ready" });
+        return;
+    }
+    it = item_new(s, ITEM_RESOURCE, &r->container);
+    it->resource = r;
+    it->name = r->name;
+    add_item(s, it);
+}
+
+static void add_service(struct session *s, const struct plan_service *svc)
+{
+    struct item *it;
+
+    if (svc->has_init && svc->count > 0) {
+        it = item_new(s, ITEM_INIT, &svc->init_container);
+        it->service = svc;
+        it->name = svc->name;
+        add_item(s, it);
+    }
+    for (int i = 1; i <= svc->count; i++) {
+        it = item_new(s, ITEM_SERVICE, &svc->container);
+        it->service = svc;
+        it->name = svc->name;
+        it->replica = i;
+        add_item(s, it);
+    }
+}
+
+static void lay_out(struct session *s)
+{
+    const struct plan *p = s->spec.plan;
+
+    s->builds = xcalloc(p->builds.len + 1, sizeof(struct build *));
+    for (size_t i = 0; i < p->builds.len; i++)
+        s->builds[i] = build_new(s, &p->builds.v[i]);
+    for (size_t i = 0; i < p->resources.len; i++)
+        add_resource(s, &p->resources.v[i]);
+    for (size_t i = 0; i < p->services.len; i++)
+        add_service(s, &p->services.v[i]);
+}
+
+/* ---- going on
+ * ----------------------------------------------------------------- */
+
+static bool all_ready(const struct session *s)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_READY)
+            return false;
+    return net_is_up(s) && s->events_ready;
+}
+
+static void poke_all(struct session *s)
+{
+    struct item *it, *next;
+
+    for (size_t i = 0; i < s->spec.plan->builds.len; i++)
+        build_poke(s->builds[i]);
+    DL_FOREACH_SAFE (s->items, it, next)
+        item_poke(it);
+    if (s->state == SESSION_STARTING && all_ready(s)) {
+        s->state = SESSION_READY;
+        uv_timer_stop(&s->wait_timer);
+        session_emit(s, &(struct run_event){ .type = RUN_READY });
+    }
+}
+
+/* A step that ends at once pokes from inside a poke: once more, not deeper. */
+void session_poke(struct session *s)
+{
+    s->poke_again = true;
+    if (s->in_poke)
+        return;
+    s->in_poke = true;
+    while (s->poke_again) {
+        s->poke_again = false;
+        if (s->state == SESSION_STOPPING)
+            teardown_poke(s);
+        else if (s->state != SESSION_GONE)
+            poke_all(s);
+    }
+    s->in_poke = false;
+    session_end_if_gone(s);
+}
+
+void session_fail(struct session *s, int status, const char *text,
+                  const char *why, const char *todo)
+{
+    if (s->state == SESSION_STOPPING || s->state == SESSION_GONE)
+        return;
+    session_emit(s, &(struct run_event){ .type = RUN_ERROR,
+                                         .text = text,
+                                         .why = why,
+                                         .todo = todo,
+                                         .status = status });
+    session_stop(s, text, false, status);
+}
+
+/* Everything that is not ready, and why; the caller frees it. */
+static char *what_is_missing(const struct session *s)
+{
+    struct str out = { 0 };
+
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_READY)
+            str_printf(&out, "%s%s %s: %s%s%s", out.len == 0 ? "" : "\n",
+                       item_kind_word(it->kind), it->name, item_state_word(it),
+                       it->unhealthy_why == NULL ? "" : ": ",
+                       it->unhealthy_why == NULL ? "" : it->unhealthy_why);
+    return str_take(&out);
+}
+
+static void on_wait_over(uv_timer_t *timer)
+{
+    struct session *s = container_of(timer, struct session, wait_timer);
+    cleanup_free char *why = what_is_missing(s), *text = NULL;
+
+    text = xasprintf("not ready within %u s", s->spec.wait_timeout_s > 0
+                                                  ? s->spec.wait_timeout_s
+                                                  : UNWATCHED_READY_S);
+    session_fail(s, 1, text, why, "give it more time with --wait-timeout");
+}
+
+/* ---- the engine's events
+ * --------------------------------------------------------- */
+
+static void hear(struct session *s)
+{
+    cleanup_free char *label = xasprintf("cvx.session=%s", s->id);
+
+    s->events = engine_events(s->spec.engine, label, on_engine_event,
+                              on_listening, on_deaf, s);
+}
+
+static struct item *find_item(struct session *s, const char *id)
+{
+    struct item *it;
+
+    DL_FOREACH (s->items, it)
+        if (it->id != NULL && strcmp(it->id, id) == 0)
+            return it;
+    return NULL;
+}
+
+static void on_listening(const struct err *err, void *user)
+{
+    struct session *s = user;
+    cleanup_free char *label = NULL;
+
+    if (err != NULL)
+        return;
+    s->events_ready = true;
+    if (s->events_lost > 0 && s->state != SESSION_STOPPING) {
+        /* Who ended while nobody listened? */
+        label = xasprintf("cvx.session=%s", s->id);
+        s->relist =
+            engine_container_list(s->spec.engine, label, on_relisted, s);
+        session_say(s, s->spec.hub_tag, s->spec.hub_tag,
+                    "the engine is back; looking at what is left");
+    }
+    s->events_lost = 0;
+    session_poke(s);
+}
+
+static void on_engine_event(const struct engine_event *event, void *user)
+{
+    struct session *s = user;
+    struct item *it = find_item(s, event->id);
+
+    if (it == NULL || s->state == SESSION_STOPPING)
+        return;
+    if (strcmp(event->action, "oom") == 0)
+        it->oom = true;
+    else if (strcmp(event->action, "die") == 0)
+        item_died(it, event->exit_code, it->oom);
+}
+
+static void on_deaf(const struct err *err, void *user)
+{
+    struct session *s = user;
+
+    s->events = NULL;
+    s->events_ready = false;
+    if (s->state == SESSION_STOPPING)
+        return;
+    if (s->events_lost++ == 0)
+        session_warn(s,
+                     "the engine went away%s%s; waiting for it to come "
+                     "back",
+                     err == NULL ? "" : ": ", err == NULL ? "" : err->msg);
+    if (s->events_lost > ENGINE_GONE_TRIES)
+        session_fail(s, 1, "the engine went away and did not come back",
+                     err == NULL ? NULL : err->msg,
+                     "start it again; what the session left is removed by "
+                     "the next cvx start");
+    else
+        uv_timer_start(&s->events_timer, on_retry, ENGINE_RETRY_MS, 0);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct session *s = container_of(timer, struct session, events_timer);
+
+    if (s->state != SESSION_STOPPING && s->events == NULL)
+        hear(s);
+}
+
+static bool runs(const struct engine_state *list, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i].id, id) == 0)
+            return strcmp(list[i].state, "running") == 0 ||
+                   strcmp(list[i].state, "restarting") == 0;
+    return false;
+}
+
+static void on_relisted(const struct engine_state *list, size_t count,
+                        const struct err *err, void *user)
+{
+    struct session *s = user;
+    struct item *it, *next;
+
+    s->relist = NULL;
+    if (err != NULL || s->state == SESSION_STOPPING)
+        return;
+    DL_FOREACH_SAFE (s->items, it, next)
+        if (it->id != NULL && !runs(list, count, it->id))
+            item_died(it, 137, false);
+}
+
+/* ---- end
+ * ---------------------------------------------------------------------------
+ */
+
+bool session_is_ready(const struct session *s)
+{
+    return s->state == SESSION_READY;
+}
+
+bool session_is_stopping(const struct session *s)
+{
+    return s->state == SESSION_STOPPING || s->state == SESSION_GONE;
+}
+
+void session_end_if_gone(struct session *s)
+{
+    struct item *it;
+
+    if (s->state != SESSION_GONE || s->in_poke || s->closing)
+        return;
+    s->closing = true;
+    if (s->events != NULL)
+        engine_cancel(s->events);
+    if (s->relist != NULL)
+        engine_cancel(s->relist);
+    uv_close((uv_handle_t *)&s->events_timer, on_events_timer_closed);
+    uv_close((uv_handle_t *)&s->wait_timer, on_wait_timer_closed);
+    DL_FOREACH (s->items, it)
+        uv_close((uv_handle_t *)&it->timer, on_item_timer_closed);
+}
+
+/* ---- listings
+ * ------------------------------------------------------------------------ */
+
+size_t session_item_count(const struct session *s)
+{
+    size_t count = 0;
+
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        count++;
+    return count;
+}
+
+void session_item_get(const struct session *s, size_t index,
+                      struct session_item *out)
+{
+    struct item *it = s->items;
+
+    while (index-- > 0)
+        it = it->next;
+    *out = (struct session_item){ .kind = item_kind_word(it->kind),
+                                  .name = it->name,
+                                  .container_id = it->id,
+                                  .state = item_state_word(it),
+                                  .argv = &it->plan->argv,
+                                  .replica = it->replica,
+                                  .started_ms = it->started_ms };
+    for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++) {
+        if (it->host_ports[i] == 0 || out->port_count == SESSION_ITEM_PORTS_MAX)
+            continue;
+        out->ports[out->port_count].container = it->plan->ports.v[i].container;
+        out->ports[out->port_count++].host = it->host_ports[i];
+    }
+}
+
+int session_host_port(const struct session *s, const char *kind,
+                      const char *name, int container)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next) {
+        if (strcmp(item_kind_word(it->kind), kind) != 0 ||
+            strcmp(it->name, name) != 0)
+            continue;
+        for (size_t i = 0; i < it->plan->ports.len; i++)
+            if (it->host_ports[i] > 0 &&
+                (container == 0 || it->plan->ports.v[i].container == container))
+                return it->host_ports[i];
+        return 0;
+    }
+    return 0;
+}
+
+unsigned long session_calls(const struct session *s)
+{
+    return engine_calls(s->spec.engine) - s->calls_before;
+}
+
+/* ---- free
+ * -----------------------------------------------------------------------------
+ */
+
+static void session_free(struct session *s)
+{
+    struct item *it, *next;
+
+    DL_FOREACH_SAFE (s->items, it, next)
+        item_free(it);
+    for (size_t i = 0; i < s->image_count; i++)
+        image_free(s->images[i]);
+    for (size_t i = 0; i < s->spec.plan->builds.len; i++)
+        build_free(s->builds[i]);
+    for (size_t i = 0; s->volumes != NULL && i < s->spec.plan->volumes.len; i++)
+        free(s->volumes[i].name);
+    env_release(s->client_env);
+    free(s->client_env);
+    free(s->images);
+    free(s->builds);
+    free(s->volumes);
+    strv_release(&s->subnets_tried);
+    free(s->net_name);
+    free(s->net_id);
+    free(s->id);
+    free(s->rack_id);
+    free(s->release);
+    free(s->dir);
+    free(s);
+}
+
+/* The last close callback is the only place that frees a session. */
+static void handle_gone(struct session *s)
+{
+    int status = s->status;
+    void (*on_gone)(int, void *) = s->spec.on_gone;
+    void *user = s->spec.user;
+
+    if (--s->open_handles > 0)
+        return;
+    session_free(s);
+    on_gone(status, user);
+}
+
+static void on_events_timer_closed(uv_handle_t *handle)
+{
+    handle_gone(container_of(handle, struct session, events_timer));
+}
+
+static void on_wait_timer_closed(uv_handle_t *handle)
+{
+    handle_gone(container_of(handle, struct session, wait_timer));
+}
+
+static void on_item_timer_closed(uv_handle_t *handle)
+{
+    handle_gone(container_of(handle, struct item, timer)->s);
+}

@@ -1,0 +1,126 @@
+/*
+ * session -- one run of a plan: make it true, keep it, undo it.
+ *
+ *     struct session *s = session_start(&spec);
+ *     on_event(...)            what happens, for whoever watches
+ *     session_stop(s, "Ctrl-C", false);
+ *     on_gone(...)             nothing is left; s is freed after it returns
+ *
+ * A session is created with everything it needs and then needs nobody: it
+ * creates the network, pulls and builds, starts containers as soon as what
+ * they wait for is there, restarts services that exit, and takes all of it
+ * away again, whether it is told to or something failed. on_gone runs exactly
+ * once, from the loop, and only when every object it made has been removed
+ * (or the engine would not let it: said in an RUN_ERROR before).
+ *
+ * Ownership: plan, hub, engine, image notes and port book belong to the caller
+ * and must live until on_gone.
+ */
+#ifndef RUN_SESSION_H
+#define RUN_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/strv.h"
+
+struct engine;
+struct env;
+struct hub;
+struct image_notes;
+struct plan;
+struct port_book;
+struct session;
+struct str;
+
+enum run_event_type {
+    RUN_STATE,    /* kind, name, replica, state, text, status */
+    RUN_PROGRESS, /* name, text, current, total, layers, layers_done */
+    RUN_WARNING,  /* text */
+    RUN_ERROR,    /* text, why, todo, status */
+    RUN_READY,    /* look at the session with session_...() */
+    RUN_STOPPING, /* text: why */
+    RUN_REMOVED,  /* containers, networks, volumes, took_ms */
+};
+
+/* All borrowed for the call; unused fields are zero. */
+struct run_event {
+    enum run_event_type type;
+    uint64_t ms; /* since session_start() */
+    const char *kind, *name, *state, *text, *why, *todo;
+    int replica, status;
+    bool exited; /* state "exited": status holds the exit status */
+    long long current, total;
+    unsigned layers, layers_done;
+    unsigned containers, networks, volumes;
+    uint64_t took_ms;
+};
+
+struct session_spec {
+    uv_loop_t *loop;
+    struct engine *engine;
+    const struct plan *plan;
+    struct hub *hub;
+    struct image_notes *notes;    /* what was learnt about images, per rack */
+    struct port_book *ports;      /* handed out lately, per rack */
+    const char *id;               /* "s7f3a9c" */
+    const char *rack_id;          /* label cvx.rack */
+    const char *release;          /* label cvx.release */
+    const char *dir;              /* the manifest's directory, absolute */
+    const char *hub_tag;          /* tag of our own lines: "convox" */
+    const struct env *client_env; /* registry logins: HOME, DOCKER_CONFIG;
+                                     copied */
+    bool podman;
+    bool no_build, no_cache, exit_on_failure;
+    unsigned wait_timeout_s; /* 0: defaults, see session.c */
+    void (*on_event)(const struct run_event *event, void *user);
+    void (*on_gone)(int status, void *user);
+    void *user;
+};
+
+struct session *session_start(const struct session_spec *spec);
+
+/* Tear down. `now`: services are killed, not asked. May be called again, to
+ * hurry. status: what on_gone is to report. */
+void session_stop(struct session *s, const char *reason, bool now, int status);
+
+bool session_is_ready(const struct session *s);
+bool session_is_stopping(const struct session *s);
+
+#define SESSION_ITEM_PORTS_MAX 16
+
+/* One container, for listings. Borrowed until the next loop turn. */
+struct session_item {
+    const char *kind; /* "service", "resource", "init" */
+    const char *name, *container_id, *state;
+    const struct strv *argv; /* what replaced CMD; may be empty */
+    int replica;
+    int64_t started_ms; /* since 1970; 0: not yet */
+    struct {
+        int container, host;
+    } ports[SESSION_ITEM_PORTS_MAX];
+    unsigned port_count;
+};
+
+size_t session_item_count(const struct session *s);
+void session_item_get(const struct session *s, size_t index,
+                      struct session_item *out);
+
+/* Where 127.0.0.1:PORT leads to a service's or resource's first replica;
+ * container 0: its first published port. 0: not published. */
+int session_host_port(const struct session *s, const char *kind,
+                      const char *name, int container);
+
+/* Engine calls made for it so far. */
+unsigned long session_calls(const struct session *s);
+
+/*
+ * What is known about images, across sessions of a rack: which reference no
+ * registry answered for and what stood in, so that the next start does not
+ * wait for the same refusal. Forgotten after ten minutes.
+ */
+struct image_notes *image_notes_new(void);
+void image_notes_free(struct image_notes *notes);
+
+#endif /* RUN_SESSION_H */

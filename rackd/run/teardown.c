@@ -1,0 +1,265 @@
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "run/internal.h"
+
+/* A kept database gets this long to close its files. */
+#define KEPT_GRACE_S 60
+
+/* lifecycle.preStop may take this long on top of the service's grace. */
+#define PRE_STOP_MAX_MS 30000
+
+/*
+ * In order of time: every container is stopped and removed, all at once; then
+ * one look for what was missed; then volumes and network; then it is over.
+ */
+static void on_pre_stop(int status, const struct err *err, void *user);
+static void stop(struct item *it);
+static void on_stopped(const struct err *err, void *user);
+static void drop(struct item *it);
+static void on_removed(const struct err *err, void *user);
+static void sweep(struct session *s);
+static void on_swept(const struct engine_state *list, size_t count,
+                     const struct err *err, void *user);
+static void on_swept_one(const struct err *err, void *user);
+static void finish(struct session *s);
+
+void session_stop(struct session *s, const char *reason, bool now, int status)
+{
+    struct item *it, *next;
+
+    if (s->state == SESSION_GONE || (s->state == SESSION_STOPPING && !now))
+        return;
+    if (s->state != SESSION_STOPPING) {
+        s->state = SESSION_STOPPING;
+        s->status = status;
+        s->stop_started = uv_now(s->spec.loop);
+        uv_timer_stop(&s->wait_timer);
+        uv_timer_stop(&s->events_timer);
+        session_emit(
+            s, &(struct run_event){ .type = RUN_STOPPING, .text = reason });
+        for (size_t i = 0; i < s->image_count; i++)
+            image_cancel(s->images[i]);
+    }
+    s->stop_now |= now;
+    DL_FOREACH_SAFE (s->items, it, next)
+        item_take_down(it, s->stop_now);
+    session_poke(s);
+}
+
+/* ---- one container
+ * ------------------------------------------------------------ */
+
+/* Ephemeral resources are killed, not asked; kept data is closed cleanly. */
+static unsigned grace_of(const struct item *it)
+{
+    if (it->kind != ITEM_RESOURCE)
+        return it->plan->stop_grace_s;
+    for (size_t i = 0; i < it->plan->mounts.len; i++)
+        if (it->plan->mounts.v[i].volume >= 0 &&
+            it->s->volumes[it->plan->mounts.v[i].volume].keep)
+            return KEPT_GRACE_S;
+    return 0;
+}
+
+static void cancel_call(struct item *it)
+{
+    if (it->call != NULL)
+        engine_cancel(it->call);
+    it->call = NULL;
+}
+
+/* A create or start under way must answer first, or its container is lost to
+ * us: its callback comes back here. */
+void item_take_down(struct item *it, bool now)
+{
+    bool runs = it->state == ITEM_CHECKING || it->state == ITEM_READY;
+
+    item_unattend(it);
+    if (it->state == ITEM_GONE || it->state == ITEM_REMOVING)
+        return;
+    if (it->call != NULL &&
+        (it->state == ITEM_CREATING || it->state == ITEM_STARTING ||
+         it->state == ITEM_WAITING))
+        return;
+    if (it->id == NULL) {
+        cancel_call(it);
+        item_set_state(it, ITEM_GONE, NULL);
+        return;
+    }
+    if (now || !runs || it->died || grace_of(it) == 0) {
+        if (it->state != ITEM_STOPPING || now) {
+            cancel_call(it);
+            drop(it);
+        }
+        return;
+    }
+    cancel_call(it);
+    item_set_state(it, ITEM_STOPPING, NULL);
+    if (it->service != NULL && it->service->pre_stop.len > 0)
+        it->call =
+            engine_exec(it->s->spec.engine, it->id, &it->service->pre_stop,
+                        PRE_STOP_MAX_MS, NULL, on_pre_stop, it);
+    else
+        stop(it);
+}
+
+static void on_pre_stop(int status, const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (err != NULL || status != 0)
+        session_warn(it->s, "service %s: lifecycle.preStop failed: %s",
+                     it->name, err != NULL ? err->msg : "not status 0");
+    stop(it);
+}
+
+static void stop(struct item *it)
+{
+    it->call = engine_container_stop(it->s->spec.engine, it->id, grace_of(it),
+                                     on_stopped, it);
+}
+
+static void on_stopped(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (err != NULL)
+        log_warn("run", "%s: stop: %s", it->source, err->msg);
+    drop(it);
+}
+
+static void drop(struct item *it)
+{
+    it->state = ITEM_REMOVING;
+    it->call =
+        engine_container_remove(it->s->spec.engine, it->id, on_removed, it);
+}
+
+static void on_removed(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (err != NULL)
+        log_warn("run", "%s: remove: %s", it->source, err->msg);
+    else
+        it->s->removed_containers++;
+    if (it->attach != NULL)
+        engine_cancel(it->attach);
+    it->attach = NULL;
+    item_set_state(it, ITEM_GONE, NULL);
+    session_poke(it->s);
+}
+
+/* ---- the whole
+ * ------------------------------------------------------------------ */
+
+void teardown_failed(struct session *s, const char *kind, const char *name,
+                     const struct err *err)
+{
+    cleanup_free char *text =
+        xasprintf("%s %s could not be removed", kind, name);
+
+    session_emit(s,
+                 &(struct run_event){ .type = RUN_ERROR,
+                                      .text = text,
+                                      .why = err->msg,
+                                      .todo = "the next cvx start tries again",
+                                      .status = 1 });
+    if (s->status == 0)
+        s->status = 1;
+}
+
+static bool items_are_gone(const struct session *s)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_GONE)
+            return false;
+    return true;
+}
+
+static bool builds_are_idle(struct session *s)
+{
+    bool idle = true;
+
+    for (size_t i = 0; i < s->spec.plan->builds.len; i++)
+        if (!build_cancel(s->builds[i]))
+            idle = false;
+    return idle;
+}
+
+void teardown_poke(struct session *s)
+{
+    if (!items_are_gone(s) || !builds_are_idle(s))
+        return;
+    if (!s->swept) {
+        sweep(s);
+        return;
+    }
+    net_take_down(s);
+    if (net_is_gone(s))
+        finish(s);
+}
+
+/* One question to the engine, so that nothing is left even where our own
+ * books are wrong (a create whose answer was lost). */
+static void sweep(struct session *s)
+{
+    cleanup_free char *label = xasprintf("cvx.session=%s", s->id);
+
+    if (s->sweep == NULL && s->sweep_left == 0)
+        s->sweep = engine_container_list(s->spec.engine, label, on_swept, s);
+}
+
+static void on_swept(const struct engine_state *list, size_t count,
+                     const struct err *err, void *user)
+{
+    struct session *s = user;
+
+    s->sweep = NULL;
+    if (err != NULL)
+        teardown_failed(s, "session", s->id, err);
+    if (err != NULL || count == 0) {
+        s->swept = true;
+        session_poke(s);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        log_warn("run", "%s was not in the books: removing it", list[i].name);
+        s->sweep_left++;
+        engine_container_remove(s->spec.engine, list[i].id, on_swept_one, s);
+    }
+}
+
+static void on_swept_one(const struct err *err, void *user)
+{
+    struct session *s = user;
+
+    if (err != NULL)
+        teardown_failed(s, "a container of session", s->id, err);
+    else
+        s->removed_containers++;
+    if (--s->sweep_left > 0)
+        return;
+    s->swept = true;
+    session_poke(s);
+}
+
+static void finish(struct session *s)
+{
+    uint64_t ms = uv_now(s->spec.loop) - s->stop_started;
+
+    s->state = SESSION_GONE;
+    session_emit(s, &(struct run_event){ .type = RUN_REMOVED,
+                                         .containers = s->removed_containers,
+                                         .networks = s->removed_networks,
+                                         .volumes = s->removed_volumes,
+                                         .took_ms = ms });
+}

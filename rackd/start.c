@@ -1,0 +1,478 @@
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "control/control.h"
+#include "logs/hub.h"
+#include "plan/plan.h"
+#include "rack.h"
+#include "run/session.h"
+
+#define HEX      "0123456789abcdef"
+#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/*
+ * In order of time: the request is read, the engine found, the session runs
+ * and its events go to whoever watches; it ends, and so does the stream.
+ */
+static void on_lease_gone(struct control_req *req, void *user);
+static void on_link(struct link *link, const struct err *err, void *user);
+static void on_run_event(const struct run_event *event, void *user);
+static void on_wake(void *user);
+static void on_drain(struct control_req *req, void *user);
+static void on_ttl(uv_timer_t *timer);
+static void on_session_gone(int status, void *user);
+static void on_ttl_closed(uv_handle_t *handle);
+
+/* ---- events as JSON
+ * -------------------------------------------------------------- */
+
+static uint64_t run_ms(const struct app_run *run)
+{
+    return uv_now(run->rack->loop) - run->started;
+}
+
+static struct cJSON *event_new(const struct app_run *run, const char *type)
+{
+    struct cJSON *e = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(e, "type", type);
+    cJSON_AddNumberToObject(e, "ms", (double)run_ms(run));
+    return e;
+}
+
+static void put_optional(struct cJSON *e, const char *name, const char *text)
+{
+    control_put(e, name, text == NULL ? "" : text);
+}
+
+static struct cJSON *state_json(struct cJSON *e, const struct run_event *ev)
+{
+    put_optional(e, "kind", ev->kind);
+    put_optional(e, "name", ev->name);
+    cJSON_AddNumberToObject(e, "replica", ev->replica);
+    put_optional(e, "state", ev->state);
+    put_optional(e, "text", ev->text);
+    if (ev->exited)
+        cJSON_AddNumberToObject(e, "exit", ev->status);
+    return e;
+}
+
+static struct cJSON *progress_json(struct cJSON *e, const struct run_event *ev)
+{
+    put_optional(e, "name", ev->name);
+    put_optional(e, "text", ev->text);
+    cJSON_AddNumberToObject(e, "current", (double)ev->current);
+    cJSON_AddNumberToObject(e, "total", (double)ev->total);
+    cJSON_AddNumberToObject(e, "layers", ev->layers);
+    cJSON_AddNumberToObject(e, "layers_done", ev->layers_done);
+    return e;
+}
+
+static struct cJSON *error_json(struct cJSON *e, const char *text,
+                                const char *why, const char *todo, int code)
+{
+    put_optional(e, "text", text);
+    put_optional(e, "why", why);
+    put_optional(e, "todo", todo);
+    cJSON_AddNumberToObject(e, "code", code);
+    return e;
+}
+
+static struct cJSON *ready_json(struct cJSON *e, const struct app_run *run)
+{
+    cJSON_AddNumberToObject(e, "seconds", (double)run_ms(run) / 1000.0);
+    cJSON_AddItemToObject(e, "services", view_services(run));
+    cJSON_AddItemToObject(e, "resources", view_resources(run));
+    cJSON_AddNumberToObject(e, "engine_calls",
+                            (double)session_calls(run->session));
+    return e;
+}
+
+static struct cJSON *removed_json(struct cJSON *e, const struct run_event *ev)
+{
+    cJSON_AddNumberToObject(e, "containers", ev->containers);
+    cJSON_AddNumberToObject(e, "networks", ev->networks);
+    cJSON_AddNumberToObject(e, "volumes", ev->volumes);
+    cJSON_AddNumberToObject(e, "seconds", (double)ev->took_ms / 1000.0);
+    return e;
+}
+
+static struct cJSON *event_json(const struct app_run *run,
+                                const struct run_event *ev)
+{
+    struct cJSON *e;
+
+    switch (ev->type) {
+    case RUN_STATE:
+        return state_json(event_new(run, "state"), ev);
+    case RUN_PROGRESS:
+        return progress_json(event_new(run, "progress"), ev);
+    case RUN_WARNING:
+        e = event_new(run, "warning");
+        put_optional(e, "text", ev->text);
+        return e;
+    case RUN_ERROR:
+        return error_json(event_new(run, "error"), ev->text, ev->why, ev->todo,
+                          ev->status);
+    case RUN_READY:
+        return ready_json(event_new(run, "ready"), run);
+    case RUN_STOPPING:
+        e = event_new(run, "stopping");
+        put_optional(e, "reason", ev->text);
+        return e;
+    case RUN_REMOVED:
+        break;
+    }
+    return removed_json(event_new(run, "removed"), ev);
+}
+
+/* ---- who watches
+ * ------------------------------------------------------------------- */
+
+/* To the lease and to everybody who waits for the end. Takes `event`. */
+static void tell(struct app_run *run, struct cJSON *event)
+{
+    for (size_t i = 0; i < run->watcher_count; i++)
+        if (run->watchers[i]->req != NULL)
+            control_event(run->watchers[i]->req, cJSON_Duplicate(event, 1));
+    if (run->req != NULL)
+        control_event(run->req, event);
+    else
+        cJSON_Delete(event);
+}
+
+static void send_end(struct control_req *req, const struct app_run *run,
+                     int status)
+{
+    struct cJSON *e = event_new(run, "end");
+
+    cJSON_AddNumberToObject(e, "status", status);
+    control_event(req, e);
+    control_end(req);
+}
+
+static void end_lease(struct app_run *run, int status)
+{
+    if (run->sub != NULL)
+        hub_unsubscribe(run->sub);
+    run->sub = NULL;
+    if (run->req != NULL)
+        send_end(run->req, run, status);
+    run->req = NULL;
+}
+
+static void tell_log_lines(struct app_run *run)
+{
+    const struct hub_line *line;
+    uint64_t lost;
+
+    while (run->req != NULL && run->sub != NULL &&
+           control_queued(run->req) < CONTROL_HIGH_WATER &&
+           (line = hub_next(run->sub, &lost)) != NULL) {
+        cleanup_str struct str text = { 0 };
+
+        if (lost > 0)
+            str_printf(
+                &text, "{\"type\":\"lost\",\"ms\":%llu,\"lines\":%llu}\n",
+                (unsigned long long)run_ms(run), (unsigned long long)lost);
+        view_line(&text, line, run_ms(run));
+        control_event_text(run->req, str_c(&text), text.len);
+    }
+    if (run->req != NULL && control_queued(run->req) >= CONTROL_HIGH_WATER)
+        control_on_drain(run->req, on_drain, run);
+}
+
+static void on_wake(void *user)
+{
+    tell_log_lines(user);
+}
+
+static void on_drain(struct control_req *req, void *user)
+{
+    (void)req;
+    tell_log_lines(user);
+}
+
+/* ---- a run's life
+ * ------------------------------------------------------------------ */
+
+static struct app_run *run_new(struct rack *r, const struct cJSON *body)
+{
+    struct app_run *run = xcalloc(1, sizeof(*run));
+
+    run->rack = r;
+    run->started = uv_now(r->loop);
+    run->started_s = time(NULL);
+    run->id[0] = 's';
+    store_random(run->id + 1, sizeof(run->id) - 2, HEX);
+    run->release[0] = 'R';
+    store_random(run->release + 1, 10, CAPITALS);
+    run->detach = control_bool(body, "detach");
+    run->no_build = control_bool(body, "no_build");
+    run->no_cache = control_bool(body, "no_cache");
+    run->exit_on_failure = control_bool(body, "exit_on_failure");
+    run->wait_timeout_s = (unsigned)control_number(body, "wait_timeout", 0);
+    run->ttl_s = (unsigned)control_number(body, "ttl", 0);
+    uv_timer_init(r->loop, &run->ttl_timer);
+    DL_APPEND(r->runs, run);
+    return run;
+}
+
+static void on_ttl_closed(uv_handle_t *handle)
+{
+    struct app_run *run = container_of(handle, struct app_run, ttl_timer);
+    struct rack *r = run->rack;
+
+    DL_DELETE(r->runs, run);
+    if (run->plan != NULL)
+        plan_free(run->plan);
+    if (run->hub != NULL)
+        hub_free(run->hub);
+    input_release(&run->input);
+    free(run->watchers);
+    free(run);
+    rack_run_ended(r);
+}
+
+static void run_close(struct app_run *run)
+{
+    uv_close((uv_handle_t *)&run->ttl_timer, on_ttl_closed);
+}
+
+/* Before there is a session: say it and be done. */
+static void refuse(struct app_run *run, const char *text, const char *why,
+                   const char *todo)
+{
+    struct cJSON *e = error_json(event_new(run, "error"), text, why, todo, 1);
+
+    if (run->input.diags.errors > 0)
+        view_diags(e, &run->input);
+    tell(run, e);
+    end_lease(run, 1);
+    run_close(run);
+}
+
+static void tell_warnings(struct app_run *run)
+{
+    cleanup_str struct str text = { 0 };
+    struct cJSON *e;
+
+    diags_print(&run->input.diags, DIAG_WARNING, run->input.manifest_name,
+                run->input.text, run->input.text_len, &text);
+    if (text.len == 0)
+        return;
+    str_cut(&text, text.len - 1);
+    e = event_new(run, "warning");
+    put_optional(e, "text", str_c(&text));
+    tell(run, e);
+}
+
+void on_start(struct control_req *req, void *user)
+{
+    struct rack *r = user;
+    const struct cJSON *body = control_body(req);
+    struct app_run *run = run_new(r, body);
+    struct err err = { 0 };
+
+    run->req = req;
+    control_stream(req, on_lease_gone, run);
+    if (r->quitting) {
+        refuse(run, "this rackd is ending", NULL, "try again");
+        return;
+    }
+    if (input_load(&run->input, body, &r->store, &err) < 0) {
+        refuse(run, err.msg, NULL,
+               err.code == ERR_NOT_FOUND
+                   ? "run cvx where convox.yml is, or name it with -m FILE"
+                   : NULL);
+        return;
+    }
+    run->plan = input_plan(&run->input, &r->store, run->release,
+                           control_bool(body, "keep_data"));
+    if (run->plan == NULL) {
+        refuse(run, "the manifest has errors; nothing was started", NULL, NULL);
+        return;
+    }
+    tell_warnings(run);
+    rack_link(r, &run->input.client_env, on_link, run);
+}
+
+static void begin_session(struct app_run *run, struct link *link)
+{
+    struct rack *r = run->rack;
+    struct cJSON *e = event_new(run, "session");
+
+    run->link = link;
+    cJSON_AddStringToObject(e, "session", run->id);
+    cJSON_AddStringToObject(e, "app", run->input.app);
+    cJSON_AddStringToObject(e, "release", run->release);
+    cJSON_AddStringToObject(e, "engine", link->name);
+    cJSON_AddStringToObject(e, "engine_version", link->version);
+    tell(run, e);
+    run->hub = hub_new();
+    run->sub = hub_subscribe(run->hub, &(struct hub_filter){ .tail = -1 },
+                             on_wake, NULL, run);
+    run->session = session_start(
+        &(struct session_spec){ .loop = r->loop,
+                                .engine = link->engine,
+                                .plan = run->plan,
+                                .hub = run->hub,
+                                .notes = r->notes,
+                                .ports = &r->ports,
+                                .id = run->id,
+                                .rack_id = r->store.rack_id,
+                                .release = run->release,
+                                .dir = run->input.dir,
+                                .hub_tag = "convox",
+                                .client_env = &run->input.client_env,
+                                .podman = link->podman,
+                                .no_build = run->no_build,
+                                .no_cache = run->no_cache,
+                                .exit_on_failure = run->exit_on_failure,
+                                .wait_timeout_s = run->wait_timeout_s,
+                                .on_event = on_run_event,
+                                .on_gone = on_session_gone,
+                                .user = run });
+}
+
+static void on_link(struct link *link, const struct err *err, void *user)
+{
+    struct app_run *run = user;
+
+    if (run->req == NULL) { /* the client went away meanwhile */
+        run_close(run);
+        return;
+    }
+    if (err != NULL)
+        refuse(run, "no container engine", err->msg,
+               "start Docker or Podman, or set DOCKER_HOST; cvx doctor says "
+               "more");
+    else
+        begin_session(run, link);
+}
+
+/* With --detach the lease is rackd's from here on. */
+static void hand_over(struct app_run *run)
+{
+    run->detached = true;
+    end_lease(run, 0);
+    if (run->ttl_s > 0)
+        uv_timer_start(&run->ttl_timer, on_ttl, run->ttl_s * 1000ULL, 0);
+}
+
+static void on_run_event(const struct run_event *event, void *user)
+{
+    struct app_run *run = user;
+
+    if (event->type == RUN_ERROR || event->type == RUN_STOPPING ||
+        event->type == RUN_REMOVED || event->type == RUN_READY)
+        tell_log_lines(run); /* what led to it comes first */
+    tell(run, event_json(run, event));
+    if (event->type == RUN_READY && run->detach)
+        hand_over(run);
+}
+
+void run_stop(struct app_run *run, const char *reason, bool now, int status)
+{
+    if (run->session != NULL)
+        session_stop(run->session, reason, now, status);
+}
+
+static void on_ttl(uv_timer_t *timer)
+{
+    run_stop(container_of(timer, struct app_run, ttl_timer),
+             "its time (--ttl) is over", false, 0);
+}
+
+static void on_lease_gone(struct control_req *req, void *user)
+{
+    struct app_run *run = user;
+
+    (void)req;
+    run->req = NULL;
+    end_lease(run, 1);
+    run_stop(run, "cvx went away", false, 1);
+}
+
+static void on_session_gone(int status, void *user)
+{
+    struct app_run *run = user;
+
+    run->session = NULL;
+    tell_log_lines(run);
+    end_lease(run, status);
+    for (size_t i = 0; i < run->watcher_count; i++) {
+        struct watcher *w = run->watchers[i];
+
+        if (--w->sessions > 0)
+            continue;
+        if (w->req != NULL)
+            send_end(w->req, run, 0);
+        free(w);
+    }
+    run_close(run);
+}
+
+/* ---- stop
+ * ----------------------------------------------------------------------------
+ */
+
+void on_session_stop(struct control_req *req, void *user)
+{
+    struct rack *r = user;
+    struct app_run *run, *next;
+    bool now = strcmp(control_query(req, "now"), "1") == 0;
+
+    DL_FOREACH_SAFE (r->runs, run, next) {
+        if (strcmp(run->id, control_arg(req)) != 0)
+            continue;
+        run_stop(run, "stopped", now, 0);
+        control_answer(req, cJSON_CreateObject());
+        return;
+    }
+    control_error(req, 404, "no such session: %s", control_arg(req));
+}
+
+static void on_watcher_gone(struct control_req *req, void *user)
+{
+    struct watcher *w = user;
+
+    (void)req;
+    w->req = NULL;
+}
+
+static void watch(struct app_run *run, struct watcher *w)
+{
+    run->watchers = xrealloc(run->watchers,
+                             (run->watcher_count + 1) * sizeof(*run->watchers));
+    run->watchers[run->watcher_count++] = w;
+    w->sessions++;
+}
+
+void on_app_stop(struct control_req *req, void *user)
+{
+    struct rack *r = user;
+    cleanup_free char *app = plan_app_name(control_arg(req));
+    struct app_run *run, *next;
+    struct watcher *w;
+
+    if (app == NULL || rack_find_app(r, app) == NULL) {
+        control_error(req, 404, "app not running: %s", control_arg(req));
+        return;
+    }
+    w = xcalloc(1, sizeof(*w));
+    w->req = req;
+    control_stream(req, on_watcher_gone, w);
+    DL_FOREACH (r->runs, run)
+        if (run->session != NULL && strcmp(run->input.app, app) == 0)
+            watch(run, w);
+    DL_FOREACH_SAFE (r->runs, run, next)
+        if (run->session != NULL && strcmp(run->input.app, app) == 0)
+            run_stop(run, "stopped", false, 0);
+}

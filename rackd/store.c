@@ -1,0 +1,155 @@
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define HEX "0123456789abcdef"
+
+/* A stored environment larger than this is not ours. */
+#define STATE_FILE_MAX ((size_t)4 << 20)
+
+void store_random(char *out, unsigned len, const char *alphabet)
+{
+    size_t letters = strlen(alphabet);
+
+    for (unsigned i = 0; i < len; i++) {
+        unsigned char byte;
+
+        do { /* no letter is likelier than another */
+            if (getrandom(&byte, 1, 0) != 1)
+                abort();
+        } while (byte >= 256 - 256 % letters);
+        out[i] = alphabet[byte % letters];
+    }
+    out[len] = '\0';
+}
+
+static int make_dirs(const char *path, struct err *err)
+{
+    cleanup_free char *part = xstrdup(path);
+
+    for (char *c = part + 1; *c != '\0'; c++) {
+        if (*c != '/')
+            continue;
+        *c = '\0';
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return err_set(err, ERR_SYSTEM, "cannot make %s: %s", part,
+                           strerror(errno));
+        *c = '/';
+    }
+    if (mkdir(part, 0700) < 0 && errno != EEXIST)
+        return err_set(err, ERR_SYSTEM, "cannot make %s: %s", part,
+                       strerror(errno));
+    return 0;
+}
+
+/* A missing file is an empty one. */
+static int load(const char *path, struct str *out, struct err *err)
+{
+    char buf[8192];
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_set(err, ERR_SYSTEM, "cannot read %s: %s", path,
+                       strerror(errno));
+    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < STATE_FILE_MAX)
+        str_add_len(out, buf, (size_t)n);
+    close(fd);
+    return 0;
+}
+
+static int save(const char *path, const char *text, size_t len, struct err *err)
+{
+    cleanup_free char *temp = xasprintf("%s.new", path);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    if (ok && rename(temp, path) == 0)
+        return 0;
+    return err_set(err, ERR_SYSTEM, "cannot write %s: %s", path,
+                   strerror(errno));
+}
+
+/* The file's first `len` characters, made up and stored on the first use. */
+static int remember(const struct store *st, const char *name, char *out,
+                    unsigned len, struct err *err)
+{
+    cleanup_free char *path = xasprintf("%s/%s", st->dir, name);
+    cleanup_str struct str text = { 0 };
+
+    if (load(path, &text, err) < 0)
+        return -1;
+    if (text.len >= len && strspn(str_c(&text), HEX) >= len) {
+        memcpy(out, str_c(&text), len);
+        out[len] = '\0';
+        return 0;
+    }
+    store_random(out, len, HEX);
+    return save(path, out, len, err);
+}
+
+int store_open(struct store *st, const char *rack, struct err *err)
+{
+    const char *base = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    cleanup_free char *apps = NULL;
+
+    if (base != NULL && base[0] == '/')
+        st->dir = xasprintf("%s/cvx/%s", base, rack);
+    else if (home != NULL && home[0] == '/')
+        st->dir = xasprintf("%s/.local/state/cvx/%s", home, rack);
+    else
+        return err_set(err, ERR_SYSTEM,
+                       "neither HOME nor XDG_STATE_HOME is "
+                       "set: there is no place for state");
+    apps = xasprintf("%s/apps", st->dir);
+    if (make_dirs(apps, err) < 0 ||
+        remember(st, "id", st->rack_id, sizeof(st->rack_id) - 1, err) < 0 ||
+        remember(st, "password", st->password, sizeof(st->password) - 1, err) <
+            0)
+        return -1;
+    return 0;
+}
+
+void store_release(struct store *st)
+{
+    free(st->dir);
+    *st = (struct store){ 0 };
+}
+
+int store_env_load(const struct store *st, const char *app, struct env *env,
+                   struct err *err)
+{
+    cleanup_free char *path = xasprintf("%s/apps/%s.env", st->dir, app);
+    cleanup_str struct str text = { 0 };
+
+    if (load(path, &text, err) < 0)
+        return -1;
+    env_parse(env, str_c(&text), text.len, false, "cvx env set");
+    return 0;
+}
+
+int store_env_save(const struct store *st, const char *app,
+                   const struct env *env, struct err *err)
+{
+    cleanup_free char *path = xasprintf("%s/apps/%s.env", st->dir, app);
+    cleanup_str struct str text = { 0 };
+
+    env_print(env, &text);
+    return save(path, str_c(&text), text.len, err);
+}

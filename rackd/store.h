@@ -1,0 +1,32 @@
+/*
+ * store -- what a rack remembers on disk: its id, its databases' password,
+ * and each app's environment (`cvx env set`). All 0600 in a 0700 directory,
+ * $XDG_STATE_HOME/cvx/RACK or ~/.local/state/cvx/RACK. Small files, read and
+ * written at once; writes replace the file by rename.
+ */
+#ifndef RACKD_STORE_H
+#define RACKD_STORE_H
+
+struct env;
+struct err;
+
+struct store {
+    char *dir;
+    char rack_id[17];
+    char password[31];
+};
+
+/* Makes what is missing. */
+int store_open(struct store *st, const char *rack, struct err *err);
+void store_release(struct store *st);
+
+/* An app nobody stored anything for has an empty environment. */
+int store_env_load(const struct store *st, const char *app, struct env *env,
+                   struct err *err);
+int store_env_save(const struct store *st, const char *app,
+                   const struct env *env, struct err *err);
+
+/* `len` characters of `alphabet`, NUL terminated, from the kernel. */
+void store_random(char *out, unsigned len, const char *alphabet);
+
+#endif /* RACKD_STORE_H */

@@ -1,0 +1,138 @@
+# cvx.bash -- what bats files need to run cvx itself on a real engine:
+#
+#     load ../support/engine
+#     load ../support/cvx
+#     setup_file() { engine_use; }
+#     setup() { rack_up; }
+#     teardown() { rack_down; }
+#
+#     app demo <<<'services: ...'         a directory with that convox.yml; cd
+#     start_json --wait-timeout 60        cvx start --json, in the background
+#     wait_event ready                    its last event of a type, as JSON
+#     stop_json INT                       a signal; waits; $status is its own
+#
+# Every test has a rack of its own (its own rackd, state and rack id), so tests
+# never meet each other nor a developer's rackd. rack_down fails the test when
+# anything with that rack's label is left on the engine.
+
+CVX=${CVX:-$ROOT/build/plain/bin/cvx}
+# A service image with a shell, and what it needs to be a small web server.
+WEB_IMAGE=cvx/base:trixie
+
+rack_up() {
+    RACK_HOME=$(mktemp -d "$BATS_TEST_TMPDIR/rack.XXXXXX")
+    mkdir -m 700 "$RACK_HOME/run" "$RACK_HOME/state" "$RACK_HOME/home"
+    export XDG_RUNTIME_DIR=$RACK_HOME/run XDG_STATE_HOME=$RACK_HOME/state
+    export HOME=$RACK_HOME/home
+    events=$RACK_HOME/events
+    cvx_pid=
+    cd "$RACK_HOME" || return 1
+}
+
+rack_id() { cat "$RACK_HOME/state/cvx/local/id" 2>/dev/null; }
+
+# Everything of this test's rack on the engine, a line each.
+rack_census() {
+    local id filter
+
+    id=$(rack_id)
+    [ -n "$id" ] || return 0
+    filter=$(jq -rn --arg l "cvx.rack=$id" '{label: [$l]} | tojson | @uri')
+    api GET "/containers/json?all=1&filters=$filter" | jq -r '.[] | "container \(.Names[0]) \(.State)"'
+    api GET "/networks?filters=$filter" | jq -r '.[] | "network \(.Name)"'
+    api GET "/volumes?filters=$filter" | jq -r '.Volumes[]? | "volume \(.Name)"'
+}
+
+rack_is_empty() { [ -z "$(rack_census)" ]; }
+
+rack_down() {
+    local left
+
+    if [ -n "$cvx_pid" ]; then
+        kill "$cvx_pid" 2>/dev/null || true
+        wait "$cvx_pid" 2>/dev/null || true
+    fi
+    "$CVX" rackd stop >/dev/null 2>&1 || true
+    left=$(rack_census)
+    [ -z "$left" ] || {
+        echo "left on the engine: $left" >&2
+        sed 's/^/rackd: /' "$RACK_HOME/run/cvx/rackd.log" >&2 || true
+        return 1
+    }
+}
+
+# app NAME: a directory of that name with the convox.yml of stdin; goes there.
+app() {
+    mkdir -p "$RACK_HOME/$1"
+    cd "$RACK_HOME/$1" || return 1
+    cat >convox.yml
+}
+
+# cvx start --json in the background; its events go to $events.
+start_json() {
+    : >"$events"
+    "$CVX" start --json "$@" >"$events" 2>"$RACK_HOME/errors" </dev/null 3>&- &
+    cvx_pid=$!
+}
+
+# event TYPE: the last one of it, compact JSON; status 1 when there is none.
+event() {
+    local found
+
+    found=$(jq -c --arg t "$1" 'select(.type == $t)' "$events" 2>/dev/null | tail -n 1)
+    [ -n "$found" ] && echo "$found"
+}
+
+# wait_event TYPE [SECONDS]: until it is there or cvx has ended.
+wait_event() {
+    local end=$((SECONDS + ${2:-90}))
+
+    until event "$1"; do
+        if [ $SECONDS -ge $end ] || ! kill -0 "$cvx_pid" 2>/dev/null; then
+            event "$1" && return
+            echo "no event $1; the last ones:" >&2
+            tail -n 20 "$events" "$RACK_HOME/errors" >&2
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# stop_json SIGNAL: sends it and waits; $cvx_status is cvx's own.
+stop_json() {
+    kill -s "$1" "$cvx_pid"
+    end_json
+}
+
+end_json() {
+    cvx_status=0
+    wait "$cvx_pid" || cvx_status=$?
+    cvx_pid=
+}
+
+# service_port NAME: where the ready event says it is.
+service_url() { event ready | jq -er --arg n "$1" '.services[] | select(.name == $n).url'; }
+resource_url() { event ready | jq -er --arg n "$1" '.resources[] | select(.name == $n).host_url'; }
+
+# containers_of KIND NAME: ids of this rack's containers.
+containers_of() {
+    local filter
+
+    filter=$(jq -rn --arg r "cvx.rack=$(rack_id)" --arg k "cvx.kind=$1" \
+        --arg n "cvx.name=$2" '{label: [$r, $k, $n]} | tojson | @uri')
+    api GET "/containers/json?all=1&filters=$filter" | jq -r '.[].Id'
+}
+
+# A web server for services: answers every request with the environment
+# variable TEXT (or its path's), logs a line, ends on SIGTERM.
+web_command() {
+    cat <<'PERL'
+perl -MIO::Socket::INET -e '$| = 1; $SIG{TERM} = sub { print "bye\n"; exit 0 }; $s = IO::Socket::INET->new(LocalPort => $ENV{PORT}, Listen => 20, ReuseAddr => 1) or die "cannot listen: $!"; print "listening on $ENV{PORT}\n"; while (1) { $c = $s->accept or next; $l = <$c>; while (defined($h = <$c>) && $h =~ /\S/) {} ($p) = $l =~ m{^\S+ /(\S*)}; $b = $p eq "" ? "hello\n" : "$ENV{$p}\n"; print $c "HTTP/1.0 200 OK\r\nContent-Length: " . length($b) . "\r\n\r\n$b"; close $c; print "served /$p\n" }'
+PERL
+}
+
+# logged TAG LINE: such a line has been told.
+logged() {
+    jq -e -s --arg t "$1" --arg l "$2" \
+        'any(.type == "log" and .tag == $t and .line == $l)' "$events" >/dev/null
+}
