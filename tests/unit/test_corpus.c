@@ -18,8 +18,8 @@
 #include "base/env.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/strv.h"
 #include "manifest/manifest.h"
+#include "plan/plan.h"
 #include "support/golden.h"
 
 static const char *corpus_dir(void)
@@ -37,69 +37,36 @@ static const char *text_of(const cJSON *file, const char *key)
     return item->valuestring;
 }
 
-/* DB_URL and its five brothers come with a linked resource `db`. */
-static bool comes_with(const struct manifest_service *s, const char *key)
-{
-    for (size_t i = 0; i < s->resources.len; i++) {
-        cleanup_free char *name = xstrdup(s->resources.v[i].resource);
-        size_t len = strlen(name);
-
-        for (char *c = name; *c != '\0'; c++)
-            *c = *c == '-'                ? '_'
-                 : *c >= 'a' && *c <= 'z' ? (char)(*c - 32)
-                                          : *c;
-        if (strncmp(name, key, len) == 0 && key[len] == '_')
-            return true;
-    }
-    return false;
-}
-
-/* "required env: A, B" of the first service that misses some, or NULL. */
-static char *missing_env(const struct manifest *m, const struct env *env)
-{
-    for (size_t i = 0; i < m->services.len; i++) {
-        const struct manifest_service *s = &m->services.v[i];
-        cleanup_strv struct strv missing = { 0 };
-        cleanup_free char *names = NULL;
-
-        for (size_t j = 0; j < s->environment.len; j++) {
-            const struct manifest_env *item = &s->environment.v[j];
-
-            if (item->value == NULL && strcmp(item->key, "*") != 0 &&
-                env_get(env, item->key) == NULL && !comes_with(s, item->key) &&
-                !strv_has(&missing, item->key))
-                strv_add(&missing, item->key);
-        }
-        strv_sort(&missing);
-        names = strv_join(&missing, ", ");
-        if (missing.len > 0)
-            return xasprintf("required env: %s", names);
-    }
-    return NULL;
-}
-
 struct outcome {
     bool ok;
     struct str said; /* errors and warnings */
 };
 
+/* The manifest by itself, then what it takes from the environment, which the
+ * plan judges. */
 static struct outcome judge(const char *path, const struct env *env)
 {
+    const struct plan_opts opts = { .app = "corpus",
+                                    .rack = "local",
+                                    .release = "R",
+                                    .build_id = "B",
+                                    .rack_url = "",
+                                    .password = "secret",
+                                    .env = env };
     struct outcome o = { 0 };
     struct diags diags = { 0 };
     struct manifest *m;
-    cleanup_free char *text = NULL, *missing = NULL;
+    cleanup_free char *text = NULL;
     size_t len;
 
     text = golden_read(path, &len);
     m = manifest_load(text, len, env, &diags);
-    missing = m == NULL ? NULL : missing_env(m, env);
-    o.ok = diags.errors == 0 && missing == NULL;
+    assert_true(m != NULL || diags.errors > 0);
+    if (diags.errors == 0)
+        plan_free(plan_make(m, &opts, &diags));
+    o.ok = diags.errors == 0;
     diags_print(&diags, DIAG_ERROR, path, NULL, 0, &o.said);
     diags_print(&diags, DIAG_WARNING, path, NULL, 0, &o.said);
-    if (missing != NULL)
-        str_printf(&o.said, "%s: %s\n", path, missing);
-    assert_true(m != NULL || diags.errors > 0);
     diags_release(&diags);
     manifest_free(m);
     return o;
