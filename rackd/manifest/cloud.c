@@ -26,7 +26,7 @@ static void check_annotation(const struct at *at, void *out)
         at_wrong(at, "KEY=VALUE or a map of text");
     } else if (strchr(node->text, '=') == NULL) {
         at_error(at, "invalid annotation format: %.100s (KEY=VALUE)",
-                 node->text);
+                 at_shown(at));
     }
 }
 
@@ -110,29 +110,12 @@ static bool is_cidr(const char *text)
     return cidr_check(text, canonical) != CIDR_MALFORMED;
 }
 
-static void check_ranges(const struct at *at, const char *who)
+static void check_cidr(const struct at *at)
 {
-    const char *text = at->node->text;
-
-    while (*text != '\0') {
-        size_t len = strcspn(text, ", ");
-        cleanup_free char *range = str_dup_len(text, len);
-
-        if (len > 0 && !is_cidr(range))
-            at_error(at, "%s %.100s whitelist %.60s is not a valid cidr range",
-                     who, at_owner(at), range);
-        text += len;
-        text += strspn(text, ", ");
-    }
-}
-
-void decode_whitelist(const struct at *at, void *out)
-{
-    (void)out;
-    if (!at_is_text(at))
-        at_wrong(at, "text: CIDR ranges with commas between");
-    else
-        check_ranges(at, "service");
+    if (!is_cidr(at->node->text))
+        at_error(at,
+                 "balancer %.100s whitelist %.60s is not a valid cidr range",
+                 at_owner(at), at_shown(at));
 }
 
 static void check_range(const struct at *at, void *out)
@@ -141,7 +124,7 @@ static void check_range(const struct at *at, void *out)
     if (!at_is_words(at))
         at_wrong(at, "a CIDR range");
     else
-        check_ranges(at, "balancer");
+        check_cidr(at);
 }
 
 static void decode_balancer_whitelist(const struct at *at, void *out)

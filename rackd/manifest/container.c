@@ -115,7 +115,7 @@ static void decode_seccomp(const struct at *at, void *out)
         at_error(at,
                  "service %.100s: securityContext.seccompProfile \"%.60s\" is "
                  "invalid (allowed: RuntimeDefault, Unconfined)",
-                 at_owner(at), text);
+                 at_owner(at), at_shown(at));
 }
 
 /* What is not kept in the service but judged with what is. */

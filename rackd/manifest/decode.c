@@ -240,6 +240,11 @@ bool at_is_words(const struct at *at)
     return at->node->kind == NODE_SCALAR && at->node->type == NODE_TEXT;
 }
 
+const char *at_shown(const struct at *at)
+{
+    return at->node->written != NULL ? at->node->written : at->node->text;
+}
+
 void decode_text(const struct at *at, void *out)
 {
     char **text = out;

@@ -117,6 +117,10 @@ void decode_a_map(const struct at *at, void *out);
 bool at_is_text(const struct at *at);  /* any scalar but null */
 bool at_is_words(const struct at *at); /* a scalar that is no bool or number */
 
+/* A scalar for a message: as it stands in the file, since what a ${NAME} in
+ * it stands for may be a secret. */
+const char *at_shown(const struct at *at);
+
 /* "services.web.nlb[0].port"; the caller frees it. */
 char *at_path(const struct at *at);
 

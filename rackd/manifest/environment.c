@@ -38,6 +38,15 @@ static bool is_odd(const char *key, size_t len)
     return len == 0 || strspn(key, fine) < len;
 }
 
+static void warn_odd(const struct at *at)
+{
+    const char *shown = at_shown(at);
+    size_t len = strcspn(shown, "=");
+
+    at_warn(at, "\"%.*s\" is an unusual name for a variable",
+            len < 60 ? (int)len : 60, shown);
+}
+
 static void add_item(const struct at *at, void *out)
 {
     const char *text, *eq;
@@ -52,8 +61,7 @@ static void add_item(const struct at *at, void *out)
     eq = strchr(text, '=');
     len = eq == NULL ? strlen(text) : (size_t)(eq - text);
     if (is_odd(text, len) && strcmp(text, "*") != 0)
-        at_warn(at, "\"%.*s\" is an unusual name for a variable",
-                len < 60 ? (int)len : 60, text);
+        warn_odd(at);
     item = vec_add((struct manifest_envs *)out);
     item->key = str_dup_len(text, len);
     item->value = eq == NULL ? NULL : xstrdup(eq + 1);

@@ -1,6 +1,9 @@
 #include "manifest/manifest.h"
 
+#include <string.h>
+
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "manifest/decode.h"
 #include "manifest/node.h"
 #include "manifest/parts.h"
@@ -73,6 +76,25 @@ static bool read_all(struct load *load, const char *text, size_t len)
     return ok;
 }
 
+/* Names come from the file: a "\\e[2J" among them is not for a terminal, nor
+ * is a character that a limit cut in two. */
+static void make_printable(char *text)
+{
+    size_t left = strlen(text), n;
+
+    for (; left > 0; text += n, left -= n) {
+        n = utf8_len(text, left);
+        if (n == 1 && (unsigned char)*text >= 0x20 && *text != 0x7f)
+            continue;
+        /* 0xc2 0x80 to 0x9f are controls as well. */
+        if (n > 1 &&
+            !(n == 2 && *text == '\xc2' && (unsigned char)text[1] < 0xa0))
+            continue;
+        n = n == 0 ? 1 : n;
+        memset(text, '?', n);
+    }
+}
+
 /* Warnings and notes after the errors, which the list's limit may not eat. */
 static void hand_over(struct diags *warnings, struct diags *diags)
 {
@@ -89,6 +111,8 @@ static void hand_over(struct diags *warnings, struct diags *diags)
     }
     diags->warnings += lost_warnings;
     diags->notes += lost_notes;
+    for (size_t i = 0; i < diags->len; i++)
+        make_printable(diags->v[i].text);
     diags_sort(diags);
     diags_release(warnings);
 }

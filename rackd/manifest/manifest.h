@@ -105,7 +105,8 @@ struct manifest_command {
 };
 
 struct manifest_pull_secret {
-    char *registry, *username, *password; /* passwordEnv is resolved */
+    /* passwordEnv is resolved; NULL: it is not set (warned of) */
+    char *registry, *username, *password;
 };
 
 struct manifest_service {

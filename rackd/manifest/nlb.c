@@ -70,19 +70,19 @@ static void check_range(const struct at *at, int port, struct names *seen)
         at_error(at,
                  "service %.100s nlb port %d: allow_cidr entry \"%.60s\" is "
                  "not a valid IPv4 CIDR (e.g. 10.0.0.0/16)",
-                 name, port, text);
+                 name, port, at_shown(at));
         return;
     case CIDR_IPV6:
         at_error(at,
                  "service %.100s nlb port %d: allow_cidr entry \"%.60s\" is "
                  "not a valid IPv4 CIDR (IPv6 not supported)",
-                 name, port, text);
+                 name, port, at_shown(at));
         return;
     case CIDR_NOT_CANONICAL:
         at_error(at,
                  "service %.100s nlb port %d: allow_cidr entry \"%.60s\" is "
                  "not canonical; use \"%s\" instead",
-                 name, port, text, canonical);
+                 name, port, at_shown(at), canonical);
         return;
     case CIDR_FINE:
         break;
@@ -91,7 +91,7 @@ static void check_range(const struct at *at, int port, struct names *seen)
         at_error(at,
                  "service %.100s nlb port %d: allow_cidr contains duplicate "
                  "entry: %.60s",
-                 name, port, text);
+                 name, port, at_shown(at));
 }
 
 struct ranges {

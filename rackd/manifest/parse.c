@@ -221,7 +221,11 @@ static int scalar(struct parse *p, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
     size_t len = event->data.scalar.length;
+    yaml_scalar_style_t style = event->data.scalar.style;
+    size_t quote = style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+                   style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     size_t from = to_offset(p, event->start_mark.index);
+    size_t to = to_offset(p, event->end_mark.index);
     struct diag_pos pos = source_pos(p->src, from);
     struct node *node;
 
@@ -233,10 +237,9 @@ static int scalar(struct parse *p, const yaml_event_t *event)
     node->pos = pos;
     node->text = str_dup_len(text, len);
     node->weight += len / 32;
-    node->written =
-        source_written(p->src, from, to_offset(p, event->end_mark.index));
+    node->written = source_written(p->src, from + quote, to - quote);
     node_resolve(node, (const char *)event->data.scalar.tag,
-                 event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
+                 style == YAML_PLAIN_SCALAR_STYLE);
     add_anchor(p, event->data.scalar.anchor, node);
     return put(p, node);
 }

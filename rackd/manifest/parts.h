@@ -54,7 +54,6 @@ void decode_balancer(const struct at *at, void *out);
 void decode_budget(const struct at *at, void *out);
 void decode_deployment(const struct at *at, void *out);
 void decode_labels(const struct at *at, void *out);
-void decode_whitelist(const struct at *at, void *out);
 
 /* Its own struct: scale has to know */
 struct autoscale {

@@ -43,8 +43,7 @@ static bool to_port(const struct at *at, const char *digits, const char *want,
     }
     path = at_path(at);
     at_error(at, "%s: invalid port: \"%.60s\", it must be %s", path,
-             at->node->written != NULL ? at->node->written : at->node->text,
-             want);
+             at_shown(at), want);
     return false;
 }
 
@@ -53,8 +52,7 @@ static void port_of_text(const struct at *at, struct manifest_port *port)
 {
     const char *text = at->node->text, *colon = strchr(text, ':');
 
-    if (text[0] == '\0' ||
-        !to_port(at, colon == NULL ? text : colon + 1, PORT_WANT, &port->port))
+    if (!to_port(at, colon == NULL ? text : colon + 1, PORT_WANT, &port->port))
         return;
     if (colon != NULL && colon > text) {
         free(port->scheme);
@@ -140,7 +138,7 @@ static void internal_of_text(const struct at *at, struct manifest_port *port)
         strcmp(port->protocol, "udp") == 0)
         return;
     at_error(at, "invalid port: \"%.60s\": the protocol must be tcp or udp",
-             text);
+             at_shown(at));
     free(port->protocol);
     *port = (struct manifest_port){ 0 };
 }

@@ -118,7 +118,7 @@ static void add_use(const struct at *at, void *out)
         len--;
     if (len == 0)
         at_error(at, "service %.100s: no variable is named after \"%.60s\"",
-                 at_owner(at), text);
+                 at_owner(at), at_shown(at));
     else
         use->variable = str_dup_len(variable, len);
 }
@@ -172,7 +172,7 @@ static void decode_schedule(const struct at *at, void *out)
         at_error(at,
                  "timer %.100s: invalid schedule expression: %.60s (it has 5 "
                  "fields, or 6 with the year)",
-                 at_owner(at), timer->schedule);
+                 at_owner(at), at_shown(at));
     else if (has_odd_question(timer->schedule))
         at_error(at, "timer %.100s invalid, schedule cannot contain ?",
                  at_owner(at));

@@ -139,7 +139,7 @@ static const struct decode_key service_keys[] = {
     { "tls", decode_tls, 0, DECODE_CLOUD },
     { "volumeOptions", decode_volume_options, SERVICE(volume_options), 0 },
     { "volumes", decode_volumes, 0, 0 },
-    { "whitelist", decode_whitelist, 0, DECODE_CLOUD },
+    { "whitelist", decode_a_text, 0, DECODE_CLOUD },
     { 0 },
 };
 

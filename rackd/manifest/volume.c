@@ -30,7 +30,7 @@ static void add_volume(const struct at *at, void *out)
         at_error(at,
                  "service %.100s: the volume \"%.60s\" must be PATH or "
                  "NAME:PATH, where PATH begins with /",
-                 at_owner(at), text);
+                 at_owner(at), at_shown(at));
         return;
     }
     if (to[len] != '\0')

@@ -534,7 +534,9 @@ static void values_of_the_environment_are_not_shown(void **state)
 {
     static const char text[] = "services:\n  web:\n    port: ${SECRET}\n"
                                "    internal: a${SECRET}b\n"
-                               "    health: [\"${SECRET}\"]\n";
+                               "    health: [\"${SECRET}\"]\n"
+                               "    volumes: [\"${SECRET}\"]\n"
+                               "    environment: [\"a ${SECRET}\"]\n";
     cleanup_env struct env env = { 0 };
     cleanup_diags struct diags diags = { 0 };
     struct str out = { 0 };
@@ -543,8 +545,10 @@ static void values_of_the_environment_are_not_shown(void **state)
     (void)state;
     env_set(&env, "SECRET", "hunter2", "test");
     m = manifest_load(text, strlen(text), &env, &diags);
-    assert_int_equal(diags.errors, 3);
+    assert_int_equal(diags.errors, 4);
+    assert_int_equal(diags.warnings, 1);
     diags_print(&diags, DIAG_ERROR, "convox.yml", text, strlen(text), &out);
+    diags_print(&diags, DIAG_WARNING, "convox.yml", NULL, 0, &out);
     assert_null(strstr(str_c(&out), "hunter2"));
     assert_non_null(strstr(str_c(&out), "\"${SECRET}\""));
     str_release(&out);
