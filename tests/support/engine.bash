@@ -138,34 +138,55 @@ ask() {
     echo "${line%$'\r'}"
 }
 
-filter() { jq -rn --arg l "$1" '{label: [$l]} | tojson | @uri'; }
+# labelled LABEL: lines "containers ID", "networks ID", "volumes NAME" of all
+# that carries the label, "key" or "key=value". The engine's answer is looked
+# at again: a filter that it did not understand would give everything there is.
+labelled() {
+    local key=${1%%=*} value=${1#*=} kind path filters
+
+    [[ $1 =~ ^[a-z.]+(=.+)?$ ]] || {
+        echo "labelled: '$1' is not a label" >&2
+        return 1
+    }
+    [[ $1 = *=* ]] || value=
+    filters=$(jq -rn --arg text "$1" '{"label": [$text]} | tojson | @uri') || return 1
+    for kind in containers networks volumes; do
+        path=/$kind
+        [ $kind != containers ] || path=/containers/json
+        api GET "$path?all=1&filters=$filters" | jq -r --arg kind "$kind" \
+            --arg key "$key" --arg value "$value" '
+            (if type == "object" then .Volumes // [] else . end)[]
+            | select((.Labels // {}) | has($key) and
+                     ($value == "" or .[$key] == $value))
+            | "\($kind) \(.Id // .Name)"' || return 1
+    done
+}
 
 # census [LABEL]: "CONTAINERS NETWORKS VOLUMES" that carry the label, stopped
 # ones too. `cvx.rack` (the default) is everything of every rack; a test that
 # shares the engine counts its own: census cvx.session=ID.
 census() {
-    local label
+    local list
 
-    label=$(filter "${1:-cvx.rack}")
-    echo "$(api GET "/containers/json?all=1&filters=$label" | jq length)" \
-        "$(api GET "/networks?filters=$label" | jq length)" \
-        "$(api GET "/volumes?filters=$label" | jq '.Volumes // [] | length')"
+    list=$(labelled "${1:-cvx.rack}") || return 1
+    echo "$(grep -c ^containers <<<"$list")" "$(grep -c ^networks <<<"$list")" \
+        "$(grep -c ^volumes <<<"$list")"
 }
 
-# Removes every container (with its volumes), network and volume of a label.
+# remove_labelled KEY=VALUE: removes every container (with its volumes),
+# network and volume of that label; a key alone is refused.
 remove_labelled() {
-    local label id
+    local list kind id
 
-    label=$(filter "$1")
-    for id in $(api GET "/containers/json?all=1&filters=$label" | jq -r '.[].Id'); do
-        api DELETE "/containers/$id?force=1&v=1" >/dev/null || true
-    done
-    for id in $(api GET "/networks?filters=$label" | jq -r '.[].Id'); do
-        api DELETE "/networks/$id" >/dev/null || true
-    done
-    for id in $(api GET "/volumes?filters=$label" | jq -r '.Volumes // [] | .[].Name'); do
-        api DELETE "/volumes/$id" >/dev/null || true
-    done
+    if [[ $1 != *=?* ]]; then
+        echo "remove_labelled: '$1' has no value" >&2
+        return 1
+    fi
+    list=$(labelled "$1") || return 1
+    while read -r kind id; do
+        [ -n "$id" ] || continue
+        api DELETE "/$kind/$id?force=1&v=1" >/dev/null || true
+    done <<<"$list"
 }
 
-engine_clean() { remove_labelled "cvx.test=$CVX_TEST_RUN"; }
+engine_clean() { remove_labelled "cvx.test=${CVX_TEST_RUN:?}"; }
