@@ -21,14 +21,16 @@ static bool exits_on_failure(const struct cli *cli)
            (!cli->out.is_tty && !flags_has(&cli->flags, "detach"));
 }
 
+/* Whole seconds, and never 0 for what was more: that would mean none. */
 static int add_seconds(cJSON *json, const char *key, const struct flags *flags,
                        const char *name, struct err *err)
 {
-    long long ms;
+    long long ms, seconds;
 
     if (flags_duration(flags, name, 0, &ms, err) < 0)
         return -1;
-    cJSON_AddNumberToObject(json, key, (double)((ms + 999) / 1000));
+    seconds = (ms + 999) / 1000;
+    cJSON_AddNumberToObject(json, key, (double)seconds);
     return 0;
 }
 

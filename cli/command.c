@@ -226,6 +226,7 @@ int cli_main(const struct command *all, char **argv)
     term_init(&cli.err, STDERR_FILENO, TERM_AUTO);
     cli.command = command_match(all, words, &used);
     if (cli.command == NULL) {
+        word = words[0];
         err_set(&err, ERR_INVALID, "unknown %s: %s",
                 *word == '-' ? "flag" : "command", word);
         return usage(&cli, &err);

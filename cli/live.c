@@ -121,8 +121,12 @@ struct live_item *live_progress(struct live *l, const struct event *e)
 /* One line of many: no line ends, no tabs. */
 static void add_flat(struct str *out, const char *text)
 {
-    for (; *text != '\0' && *text != '\n'; text++)
-        str_add_char(out, (unsigned char)*text < ' ' ? ' ' : *text);
+    for (; *text != '\0' && *text != '\n'; text++) {
+        if ((unsigned char)*text < ' ')
+            str_add_char(out, ' ');
+        else
+            str_add_char(out, *text);
+    }
 }
 
 static void add_symbol(const struct live_item *item,

@@ -71,8 +71,12 @@ static char *find_in_path(const char *path)
 
 char *spawn_find(void)
 {
-    char *found = find_beside();
+    const char *given = getenv("CVX_RACKD");
+    char *found = NULL;
 
+    if (given != NULL && *given == '/' && is_program(given))
+        return xstrdup(given);
+    found = find_beside();
     return found != NULL ? found : find_in_path(getenv("PATH"));
 }
 

@@ -10,7 +10,7 @@
 
 struct err;
 
-/* The program: beside cvx, in ../libexec/cvx, or in PATH; an absolute path
+/* The program: $CVX_RACKD (for tests), beside cvx, in ../libexec/cvx, or in PATH; an absolute path
  * the caller frees; NULL when there is none. */
 char *spawn_find(void);
 
