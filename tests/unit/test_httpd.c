@@ -537,6 +537,18 @@ static void malformed_requests_are_refused(void **state)
     assert_int_equal(f->requests, 0);
 }
 
+/* We speak nothing else: asked to change, we just go on. */
+static void upgrade_is_not_heeded(void **state)
+{
+    struct fix *f = *state;
+    struct client *c = client(f);
+
+    say(c, "GET /a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+           "\r\nGET /b HTTP/1.1\r\n\r\n");
+    assert_true(hears(f, c, "GET /b"));
+    assert_int_equal(f->requests, 2);
+}
+
 static void large_head_is_refused(void **state)
 {
     struct fix *f = *state;
@@ -1123,6 +1135,7 @@ int main(void)
         T(empty_answer_has_no_length),
         T(path_and_query_are_decoded),
         T(malformed_requests_are_refused),
+        T(upgrade_is_not_heeded),
         T(large_head_is_refused),
         T(head_of_just_the_right_size_is_taken),
         T(large_body_is_refused_before_it_is_sent),
