@@ -6,6 +6,7 @@
  *   image.c     an image: assumed, pulled, or a stand-in
  *   builder.c   one build
  *   item.c      one container's life
+ *   item_ports.c, fill.c   its host ports; files put into it
  *   attend.c    what a running container needs: readiness, health, restarts
  *   teardown.c  the way back
  *   explain.c   why something failed, and what to do
@@ -119,6 +120,10 @@ struct item {
     int host_ports[ITEM_PORTS_MAX]; /* by index in plan->ports; 0: none */
     unsigned port_tries;
 
+    char *archive; /* on its way into the container (fill.c) */
+    size_t archive_len;
+    unsigned fill_tries;
+
     struct engine_call *call;   /* the step under way */
     struct engine_call *attach; /* its output */
     struct demux *demux;
@@ -152,6 +157,16 @@ void item_died(struct item *it, int status, bool oom);
 void item_set_state(struct item *it, enum item_state state, const char *text);
 const char *item_state_word(const struct item *it);
 const char *item_kind_word(enum item_kind kind);
+
+/* item_ports.c: a host port for every published one, as the engine wants them
+ * in `out` (ITEM_PORTS_MAX). -1: the session has failed. */
+int item_choose_ports(struct item *it, struct engine_port *out);
+
+/* fill.c: put files and owners into the created container, then go on. */
+void item_fill(struct item *it);
+
+/* The engine refused a step: fails the session with its words. */
+void item_fail_step(struct item *it, const char *step, const struct err *err);
 
 /* Its output has ended. */
 void item_output_ended(struct item *it);

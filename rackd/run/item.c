@@ -5,10 +5,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/context.h"
 #include "logs/hub.h"
 #include "run/internal.h"
-#include "run/port.h"
 
 /* A container whose ports were taken under our hands is made again, with
  * others, this many times. */
@@ -20,8 +18,6 @@
  */
 static void create(struct item *it);
 static void on_created(const char *id, const struct err *err, void *user);
-static void fill(struct item *it);
-static void on_filled(const struct err *err, void *user);
 static void attach(struct item *it);
 static void on_attached(const struct err *err, void *user);
 static void on_output(const char *data, size_t len, void *user);
@@ -93,6 +89,7 @@ void item_free(struct item *it)
     free(it->id);
     free(it->ip);
     free(it->unhealthy_why);
+    free(it->archive);
     free(it);
 }
 
@@ -177,93 +174,6 @@ void item_poke(struct item *it)
 /* ---- create ----------------------------------------------------------------
  */
 
-static bool port_is_ours(const struct session *s, int port)
-{
-    for (struct item *it = s->items; it != NULL; it = it->next)
-        for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++)
-            if (it->host_ports[i] == port)
-                return true;
-    return false;
-}
-
-/* Who listens there; the caller frees it. */
-static char *holder_of(int port)
-{
-    char *text = NULL;
-
-    return port_holder(port, &text) ? text : xstrdup("another program");
-}
-
-static void warn_taken(struct item *it, int wanted, int got)
-{
-    cleanup_free char *holder = NULL;
-
-    if (port_is_ours(it->s, wanted)) {
-        session_warn(it->s,
-                     "port %d: two services want it; %s is on "
-                     "127.0.0.1:%d instead",
-                     wanted, it->name, got);
-        return;
-    }
-    holder = holder_of(wanted);
-    session_warn(it->s,
-                 "port %d is already taken by %s; %s is on "
-                 "127.0.0.1:%d instead",
-                 wanted, holder, it->name, got);
-}
-
-/* Fixed listeners (nlb) have no other place to go. */
-static int fail_taken(struct item *it, int wanted)
-{
-    cleanup_free char *holder = NULL, *text = NULL, *why = NULL;
-
-    holder = holder_of(wanted);
-    text = xasprintf("service %s: port %d is already taken", it->name, wanted);
-    why = xasprintf("%s listens on it", holder);
-    session_fail(it->s, 1, text, why,
-                 "stop that program, or change the nlb port in convox.yml");
-    return -1;
-}
-
-static int choose_port(struct item *it, size_t i)
-{
-    const struct plan_port *p = &it->plan->ports.v[i];
-    int wanted = it->replica > 1 ? 0 : p->host, got;
-    struct err err = { 0 };
-
-    it->host_ports[i] = 0;
-    if (wanted > 0 && it->port_tries == 0 && !port_is_ours(it->s, wanted) &&
-        port_pick(it->s->spec.ports, wanted, &it->host_ports[i]))
-        return 0;
-    if (wanted > 0 && p->host_fixed)
-        return fail_taken(it, wanted);
-    if (port_any(it->s->spec.ports, &got, &err) < 0) {
-        session_fail(it->s, 1, "no free port on 127.0.0.1", err.msg,
-                     "too many connections? see: ss -tan");
-        return -1;
-    }
-    if (wanted > 0)
-        warn_taken(it, wanted, got);
-    it->host_ports[i] = got;
-    return 0;
-}
-
-static int choose_ports(struct item *it, struct engine_port *out)
-{
-    for (size_t i = 0; i < it->plan->ports.len; i++) {
-        const struct plan_port *p = &it->plan->ports.v[i];
-
-        if (p->published && choose_port(it, i) < 0)
-            return -1;
-        out[i] =
-            (struct engine_port){ .container = p->container,
-                                  .udp = p->protocol == PLAN_UDP,
-                                  .host_ip = p->published ? "127.0.0.1" : NULL,
-                                  .host = it->host_ports[i] };
-    }
-    return 0;
-}
-
 static void fill_mounts(const struct item *it, struct engine_mount *out)
 {
     for (size_t i = 0; i < it->plan->mounts.len; i++) {
@@ -319,7 +229,7 @@ static void create(struct item *it)
     cleanup_strv struct strv labels = { 0 };
     cleanup_free char *name = container_name(it);
 
-    if (choose_ports(it, ports) < 0)
+    if (item_choose_ports(it, ports) < 0)
         return;
     fill_mounts(it, mounts);
     choose_address(it);
@@ -363,7 +273,7 @@ static void start_over(struct item *it)
     session_poke(it->s);
 }
 
-static void fail_step(struct item *it, const char *step, const struct err *err)
+void item_fail_step(struct item *it, const char *step, const struct err *err)
 {
     cleanup_free char *text =
         xasprintf("%s %s: cannot %s its container", item_kind_word(it->kind),
@@ -384,7 +294,7 @@ static void on_created(const char *id, const struct err *err, void *user)
         return;
     }
     if (err == NULL) {
-        fill(it);
+        item_fill(it);
         return;
     }
     if (err->code == ERR_NOT_FOUND && it->image != NULL) {
@@ -393,82 +303,7 @@ static void on_created(const char *id, const struct err *err, void *user)
         return;
     }
     item_set_state(it, ITEM_WAITING, NULL);
-    fail_step(it, "create", err);
-}
-
-/* ---- files and owners ------------------------------------------------------
- */
-
-/* The tar of what must be in it before it starts; NULL: nothing. */
-static char *files_of(struct item *it, size_t *len)
-{
-    cleanup_strv struct strv paths = { 0 }, texts = { 0 };
-    struct err err = { 0 };
-    char *tar = NULL;
-
-    for (size_t i = 0; i < it->plan->files.len; i++) {
-        strv_add(&paths, it->plan->files.v[i].path);
-        strv_add(&texts, it->plan->files.v[i].text);
-    }
-    if (paths.len == 0 || context_files(&tar, len, &paths, &texts, &err) < 0)
-        return NULL;
-    return tar;
-}
-
-/* An efs volume's root gets its owner and mode from the first that mounts it:
- * the engine extracts archives through the mounts of a created container. */
-static char *owners_of(struct item *it, size_t *len)
-{
-    for (size_t i = 0; i < it->plan->mounts.len; i++) {
-        const struct plan_mount *m = &it->plan->mounts.v[i];
-        const struct plan_volume *v;
-        struct err err = { 0 };
-        char *tar;
-
-        if (m->volume < 0 || it->s->volumes[m->volume].owned)
-            continue;
-        v = &it->s->spec.plan->volumes.v[m->volume];
-        if (v->kind != PLAN_VOLUME_EFS || v->uid < 0)
-            continue;
-        it->s->volumes[m->volume].owned = true;
-        if (context_directory(&tar, len, m->target, v->uid, v->gid, v->mode,
-                              &err) == 0)
-            return tar;
-    }
-    return NULL;
-}
-
-/* One archive at a time: files first, then owners of volumes. */
-static void fill(struct item *it)
-{
-    cleanup_free char *tar = NULL;
-    size_t len = 0;
-
-    if (it->state != ITEM_FILLING)
-        tar = files_of(it, &len);
-    if (tar == NULL)
-        tar = owners_of(it, &len);
-    if (tar == NULL) {
-        item_set_state(it, ITEM_CREATED, NULL);
-        session_poke(it->s);
-        return;
-    }
-    it->state = ITEM_FILLING;
-    it->call = engine_container_put(it->s->spec.engine, it->id, "/", tar, len,
-                                    on_filled, it);
-}
-
-static void on_filled(const struct err *err, void *user)
-{
-    struct item *it = user;
-
-    it->call = NULL;
-    if (it->s->state == SESSION_STOPPING)
-        item_take_down(it, it->s->stop_now);
-    else if (err != NULL)
-        fail_step(it, "put files into", err);
-    else
-        fill(it);
+    item_fail_step(it, "create", err);
 }
 
 /* ---- output and start ------------------------------------------------------
@@ -532,7 +367,7 @@ static void on_output_end(const struct err *err, void *user)
         if (err != NULL && err->code == ERR_NOT_FOUND)
             start_over(it);
         else
-            fail_step(it, "attach to", err != NULL ? err : &gone);
+            item_fail_step(it, "attach to", err != NULL ? err : &gone);
         return;
     }
     item_output_ended(it);
@@ -588,7 +423,7 @@ static void on_started(const struct err *err, void *user)
         it->call =
             engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
     } else {
-        fail_step(it, "start", err);
+        item_fail_step(it, "start", err);
     }
 }
 
@@ -601,7 +436,7 @@ static void on_dropped(const struct err *err, void *user)
     if (it->s->state == SESSION_STOPPING)
         item_take_down(it, true);
     else if (err != NULL)
-        fail_step(it, "remove", err);
+        item_fail_step(it, "remove", err);
     else
         start_over(it);
 }

@@ -1,0 +1,110 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/context.h"
+#include "run/internal.h"
+
+/* Docker 20.10 now and then says "Could not find the file / in container"
+ * while other containers are being created: it is there the next moment. */
+#define FILL_TRIES    20
+#define FILL_AGAIN_MS 50
+
+/*
+ * In order of time: archives are put into the created container one after the
+ * other, files first, then owners of volumes; then it may start.
+ */
+static void put(struct item *it);
+static void on_put(const struct err *err, void *user);
+static void on_again(uv_timer_t *timer);
+
+/* The tar of what must be in it before it starts; NULL: nothing. */
+static char *files_of(struct item *it, size_t *len)
+{
+    cleanup_strv struct strv paths = { 0 }, texts = { 0 };
+    struct err err = { 0 };
+    char *tar = NULL;
+
+    for (size_t i = 0; i < it->plan->files.len; i++) {
+        strv_add(&paths, it->plan->files.v[i].path);
+        strv_add(&texts, it->plan->files.v[i].text);
+    }
+    if (paths.len > 0 && context_files(&tar, len, &paths, &texts, &err) < 0)
+        log_error("run", "%s: %s", it->source, err.msg);
+    return tar;
+}
+
+/* An efs volume's root gets its owner and mode from the first that mounts it:
+ * the engine extracts archives through the mounts of a created container. */
+static char *owners_of(struct item *it, size_t *len)
+{
+    for (size_t i = 0; i < it->plan->mounts.len; i++) {
+        const struct plan_mount *m = &it->plan->mounts.v[i];
+        const struct plan_volume *v;
+        struct err err = { 0 };
+        char *tar = NULL;
+
+        if (m->volume < 0 || it->s->volumes[m->volume].owned)
+            continue;
+        v = &it->s->spec.plan->volumes.v[m->volume];
+        if (v->kind != PLAN_VOLUME_EFS || v->uid < 0)
+            continue;
+        it->s->volumes[m->volume].owned = true;
+        if (context_directory(&tar, len, m->target, v->uid, v->gid, v->mode,
+                              &err) == 0)
+            return tar;
+        log_error("run", "%s: %s", it->source, err.msg);
+    }
+    return NULL;
+}
+
+void item_fill(struct item *it)
+{
+    if (it->state != ITEM_FILLING)
+        it->archive = files_of(it, &it->archive_len);
+    if (it->archive == NULL)
+        it->archive = owners_of(it, &it->archive_len);
+    if (it->archive == NULL) {
+        item_set_state(it, ITEM_CREATED, NULL);
+        session_poke(it->s);
+        return;
+    }
+    it->state = ITEM_FILLING;
+    it->fill_tries = 0;
+    put(it);
+}
+
+static void put(struct item *it)
+{
+    it->call = engine_container_put(it->s->spec.engine, it->id, "/",
+                                    it->archive, it->archive_len, on_put, it);
+}
+
+static void on_put(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (it->s->state == SESSION_STOPPING) {
+        item_take_down(it, it->s->stop_now);
+        return;
+    }
+    if (err != NULL && err->code == ERR_NOT_FOUND &&
+        it->fill_tries++ < FILL_TRIES) {
+        uv_timer_start(&it->timer, on_again, FILL_AGAIN_MS, 0);
+        return;
+    }
+    free(it->archive);
+    it->archive = NULL;
+    if (err != NULL)
+        item_fail_step(it, "put files into", err);
+    else
+        item_fill(it);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    put(container_of(timer, struct item, timer));
+}
