@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,9 @@
 #include "base/str.h"
 
 #define HEX "0123456789abcdef"
+
+/* So many rackds may share one directory. */
+#define IDS_MAX 64
 
 /* A stored environment larger than this is not ours. */
 #define STATE_FILE_MAX ((size_t)4 << 20)
@@ -86,10 +90,8 @@ static int save(const char *path, const char *text, size_t len, struct err *err)
 }
 
 /* The file's first `len` characters, made up and stored on the first use. */
-static int remember(const struct store *st, const char *name, char *out,
-                    unsigned len, struct err *err)
+static int remember(const char *path, char *out, unsigned len, struct err *err)
 {
-    cleanup_free char *path = xasprintf("%s/%s", st->dir, name);
     cleanup_str struct str text = { 0 };
 
     if (load(path, &text, err) < 0)
@@ -103,12 +105,37 @@ static int remember(const struct store *st, const char *name, char *out,
     return save(path, out, len, err);
 }
 
+/* Two rackds may share this directory (two values of XDG_RUNTIME_DIR). They
+ * must not share an id, or each would sweep the other's containers away as
+ * leftovers; so the first free id is taken, and locked as long as we live. */
+static int take_id(struct store *st, struct err *err)
+{
+    for (int n = 1; n <= IDS_MAX; n++) {
+        cleanup_free char *path = n == 1 ? xasprintf("%s/id", st->dir)
+                                         : xasprintf("%s/id.%d", st->dir, n);
+        cleanup_free char *lock = xasprintf("%s.lock", path);
+        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+            return err_set(err, ERR_SYSTEM, "cannot write %s: %s", lock,
+                           strerror(errno));
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            st->lock_fd = fd;
+            return remember(path, st->rack_id, sizeof(st->rack_id) - 1, err);
+        }
+        close(fd);
+    }
+    return err_set(err, ERR_CONFLICT, "%d racks run on %s already", IDS_MAX,
+                   st->dir);
+}
+
 int store_open(struct store *st, const char *rack, struct err *err)
 {
     const char *base = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
-    cleanup_free char *apps = NULL;
+    cleanup_free char *apps = NULL, *password = NULL;
 
+    st->lock_fd = -1;
     if (base != NULL && base[0] == '/')
         st->dir = xasprintf("%s/cvx/%s", base, rack);
     else if (home != NULL && home[0] == '/')
@@ -118,16 +145,17 @@ int store_open(struct store *st, const char *rack, struct err *err)
                        "neither HOME nor XDG_STATE_HOME is "
                        "set: there is no place for state");
     apps = xasprintf("%s/apps", st->dir);
-    if (make_dirs(apps, err) < 0 ||
-        remember(st, "id", st->rack_id, sizeof(st->rack_id) - 1, err) < 0 ||
-        remember(st, "password", st->password, sizeof(st->password) - 1, err) <
-            0)
+    password = xasprintf("%s/password", st->dir);
+    if (make_dirs(apps, err) < 0 || take_id(st, err) < 0 ||
+        remember(password, st->password, sizeof(st->password) - 1, err) < 0)
         return -1;
     return 0;
 }
 
 void store_release(struct store *st)
 {
+    if (st->lock_fd >= 0)
+        close(st->lock_fd);
     free(st->dir);
     *st = (struct store){ 0 };
 }

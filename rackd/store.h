@@ -12,7 +12,8 @@ struct err;
 
 struct store {
     char *dir;
-    char rack_id[17];
+    char rack_id[17]; /* this rackd's alone: two on one directory differ */
+    int lock_fd;
     char password[31];
 };
 
