@@ -77,6 +77,11 @@ bool live_is_bad(const struct live_item *item)
     return is_one_of(item->state, bad);
 }
 
+static bool is_waiting(const struct live_item *item)
+{
+    return strcmp(item->state, "waiting") == 0;
+}
+
 struct live_item *live_state(struct live *l, const struct event *e)
 {
     cleanup_free char *label = e->replica > 0
@@ -87,7 +92,7 @@ struct live_item *live_state(struct live *l, const struct event *e)
     set(&item->state, e->state);
     set(&item->text, e->text);
     set(&item->progress, "");
-    if (item->began_ms < 0 && strcmp(e->state, "waiting") != 0)
+    if (item->began_ms < 0 && !is_waiting(item))
         item->began_ms = e->ms;
     item->done_ms = live_is_good(item) || live_is_bad(item) ? e->ms : -1;
     return item;
@@ -145,7 +150,7 @@ static void add_symbol(const struct live_item *item,
     } else if (live_is_bad(item)) {
         symbol = look->utf8 ? "✘" : "x";
         code = "31";
-    } else if (item->began_ms < 0 || look->frozen) {
+    } else if (is_waiting(item) || look->frozen) {
         symbol = look->utf8 ? "·" : ".";
         code = "2";
     } else {
@@ -160,14 +165,13 @@ static void add_symbol(const struct live_item *item,
 /* "waiting for db", "ready", "pulling 3/8 layers" */
 static void add_state(const struct live_item *item, struct str *out)
 {
-    bool waits = strcmp(item->state, "waiting") == 0;
-
     str_add(out, item->state);
     if (*item->progress != '\0')
         str_printf(out, " %s", item->progress);
     if (*item->text == '\0')
         return;
-    str_add(out, waits && !str_starts(item->text, "for ") ? " for " : " ");
+    str_add(out, is_waiting(item) && !str_starts(item->text, "for ") ? " for "
+                                                                     : " ");
     add_flat(out, item->text);
 }
 
@@ -188,7 +192,7 @@ static void add_line(const struct live_item *item, const size_t *width,
     text_pad(&line, str_c(&cut), width[1]);
     str_add_char(&line, ' ');
     if (look->columns >= VERY_NARROW) {
-        if (item->began_ms >= 0)
+        if (item->began_ms >= 0 && !is_waiting(item))
             when_elapsed(&took, (item->done_ms < 0 ? now_ms : item->done_ms) -
                                     item->began_ms);
         text_pad(&line, str_c(&took), width[2]);

@@ -85,17 +85,17 @@ static void ask_to_stop(struct session *s, bool now)
         s->stops++;
 }
 
-/* The terminal has printed "^C" where the cursor was. */
 static void say_stopping(struct session *s)
 {
-    struct render *r = &s->render;
+    bool tty = s->spec->out->is_tty;
 
     if (s->spec->json)
         return;
-    if (s->spec->out->is_tty && r->ready)
-        str_add(&r->out, "\r\033[K");
-    render_stopping(r, s->spec->out->is_tty ? "stopping (Ctrl-C again: at once)"
-                                            : "stopping");
+    render_stopping(&s->render,
+                    tty ? "stopping (Ctrl-C again: at once)" : "stopping");
+    /* The terminal prints "^C" where the cursor is. */
+    if (tty)
+        str_add(&s->render.out, "\r\033[K");
 }
 
 static void on_signals(struct session *s)
@@ -115,10 +115,9 @@ static void on_signals(struct session *s)
         s->ended = true;
         return;
     }
-    if (before == 0) {
-        say_stopping(s);
+    say_stopping(s);
+    if (before == 0)
         ask_to_stop(s, false);
-    }
     if (s->signals.interrupts > 1)
         ask_to_stop(s, true);
 }

@@ -10,8 +10,8 @@
 
 struct err;
 
-/* The program: $CVX_RACKD (for tests), beside cvx, in ../libexec/cvx, or in PATH; an absolute path
- * the caller frees; NULL when there is none. */
+/* The program: $CVX_RACKD (for tests), beside cvx, in ../libexec/cvx, or in
+ * PATH; an absolute path the caller frees; NULL when there is none. */
 char *spawn_find(void);
 
 /* Start `program` and wait until it listens. Output goes to `log` (0600). */
