@@ -110,6 +110,27 @@ void fix_wait(struct engine_fix *f)
     f->calls = 0;
 }
 
+static void turn(struct engine_fix *f)
+{
+    bool never = false;
+
+    loop_run_until(&f->loop, &never, 5);
+}
+
+void fix_wait_text(struct engine_fix *f, size_t len)
+{
+    for (int i = 0; i < 400 && f->text.len < len; i++)
+        turn(f);
+    assert_true(f->text.len >= len);
+}
+
+void fix_wait_requests(struct engine_fix *f, size_t count)
+{
+    for (int i = 0; i < 400 && fake_engine_requests(f->fake) < count; i++)
+        turn(f);
+    assert_int_equal(fake_engine_requests(f->fake), count);
+}
+
 void fix_idle(struct engine_fix *f, unsigned ms)
 {
     bool never = false;

@@ -45,6 +45,11 @@ void fix_end(struct engine_fix *f, const struct err *err);
 /* Wait for the end of a call, 2 s at most. */
 void fix_wait(struct engine_fix *f);
 
+/* Wait until so much text has been handed out, or so many requests have been
+ * seen (2 s at most). */
+void fix_wait_text(struct engine_fix *f, size_t len);
+void fix_wait_requests(struct engine_fix *f, size_t count);
+
 /* Run the loop for a while in which nothing may end. */
 void fix_idle(struct engine_fix *f, unsigned ms);
 

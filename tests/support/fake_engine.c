@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <llhttp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,7 @@ struct fake_engine *fake_engine_new(uv_loop_t *loop, const char *socket_path)
 {
     struct fake_engine *f = xcalloc(1, sizeof(*f));
 
+    signal(SIGPIPE, SIG_IGN); /* as rackd does: libuv writes with writev */
     f->loop = loop;
     f->handles = 2; /* the listener, and the test that holds it */
     llhttp_settings_init(&f->settings);

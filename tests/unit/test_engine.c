@@ -248,7 +248,7 @@ static void cancelled_call_calls_nobody(void **state)
                    &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
     engine_cancel(engine_container_start(f->engine, "c1", fix_done, f));
     f->call = engine_container_start(f->engine, "c2", fix_done, f);
-    fix_idle(f, 20);
+    fix_wait_requests(f, 1);
     engine_cancel(f->call);
     fix_idle(f, 20);
 }
@@ -274,7 +274,7 @@ static void closed_engine_calls_nobody(void **state)
     engine_container_start(f->engine, "c1", fix_done, f);
     engine_events(f->engine, "l", NULL, NULL, fix_done, f);
     engine_container_attach(f->engine, "c1", fix_data, NULL, fix_done, f);
-    fix_idle(f, 20);
+    fix_wait_requests(f, 3);
     f->close_in_done = true;
     engine_container_start(f->engine, "last", fix_done, f);
     fix_wait(f);

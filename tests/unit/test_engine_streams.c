@@ -28,7 +28,7 @@ static void attach(struct engine_fix *f)
         &(struct fake_answer){ .how = FAKE_ENGINE_OPEN, .headers = RAW });
     f->call = engine_container_attach(f->engine, "c1", fix_data, fix_ready,
                                       fix_done, f);
-    run_a_little(f);
+    fix_wait_text(f, strlen("[ready]"));
 }
 
 static void attach_is_ready_before_the_first_byte(void **state)
@@ -38,7 +38,7 @@ static void attach_is_ready_before_the_first_byte(void **state)
     attach(f);
     assert_string_equal(str_c(&f->text), "[ready]");
     fake_engine_push(f->fake, "/containers/c1/attach", "one", 3);
-    run_a_little(f);
+    fix_wait_text(f, 10);
     fake_engine_push(f->fake, "/containers/c1/attach", "\0two", 4);
     fake_engine_finish(f->fake, "/containers/c1/attach");
     fix_wait(f);
@@ -73,7 +73,7 @@ static void attach_can_be_cancelled_from_its_data(void **state)
     attach(f);
     f->cancel_in_data = true;
     fake_engine_push(f->fake, "/containers/c1/attach", "x", 1);
-    run_a_little(f);
+    fix_wait_text(f, 8);
     fake_engine_push(f->fake, "/containers/c1/attach", "y", 1);
     run_a_little(f);
     assert_string_equal(str_c(&f->text), "[ready]x");
@@ -90,7 +90,7 @@ static void paused_attach_reads_nothing(void **state)
     run_a_little(f);
     assert_string_equal(str_c(&f->text), "[ready]");
     engine_pause(f->call, false);
-    run_a_little(f);
+    fix_wait_text(f, 8);
     assert_string_equal(str_c(&f->text), "[ready]x");
 }
 
@@ -103,7 +103,7 @@ static void streams_do_not_take_the_calls_connections(void **state)
         &(struct fake_answer){ .how = FAKE_ENGINE_OPEN, .headers = RAW });
     for (int i = 0; i < 40; i++)
         engine_container_attach(f->engine, "c", fix_data, NULL, fix_done, f);
-    run_a_little(f);
+    fix_wait_requests(f, 40);
     assert_int_equal(fake_engine_conns(f->fake), 40);
     fake_engine_on(f->fake, "DELETE", "/", &(struct fake_answer){ 0 });
     engine_network_remove(f->engine, "n", fix_done, f);
@@ -202,7 +202,7 @@ static void exec_that_hangs_ends_in_a_timeout(void **state)
                    &(struct fake_answer){ .how = FAKE_ENGINE_OPEN,
                                           .headers = RAW,
                                           .body = "half" });
-    exec_start(f, 60);
+    exec_start(f, 500);
     fix_wait(f);
     assert_int_equal(f->err.code, ERR_TIMEOUT);
     assert_string_equal(str_c(&f->text), "half[exit -1]");
@@ -229,6 +229,7 @@ static void exec_can_be_cancelled_at_every_step(void **state)
     struct engine_fix *f = *state;
     static const char *const steps[] = { "/containers/c1/exec",
                                          "/exec/x1/start", "/exec/x1/json" };
+    size_t seen = 0;
 
     for (size_t i = 0; i < 3; i++) {
         exec_script(f);
@@ -236,7 +237,8 @@ static void exec_can_be_cancelled_at_every_step(void **state)
             f->fake, NULL, steps[i],
             &(struct fake_answer){ .how = FAKE_ENGINE_SILENT, .times = 1 });
         exec_start(f, 5000);
-        run_a_little(f);
+        seen += i + 1;
+        fix_wait_requests(f, seen);
         engine_cancel(f->call);
         run_a_little(f);
     }
@@ -288,7 +290,7 @@ static void events(struct engine_fix *f)
     fake_engine_on(f->fake, "GET", "/events",
                    &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
     f->call = engine_events(f->engine, "l", on_event, fix_ready, fix_done, f);
-    run_a_little(f);
+    fix_wait_text(f, strlen("[ready]"));
     assert_string_equal(str_c(&f->text), "[ready]");
     str_cut(&f->text, 0);
 }
@@ -309,6 +311,7 @@ static void events_may_come_in_pieces_and_as_a_json_sequence(void **state)
     assert_int_equal(f->text.len, 0);
     push(f, "Code\":\"137\"}},\"time\":1,\"timeNano\":1763816000123456789}\n"
             "not json\n\n{\"Type\":\"image\",\"time\":2}\n");
+    fix_wait_text(f, 60);
     assert_string_equal(str_c(&f->text),
                         "container die abcd exit=137 // 1763816000123456789\n"
                         "image   exit=0 // 2000000000\n");
@@ -321,6 +324,7 @@ static void events_can_be_cancelled_between_two_of_one_packet(void **state)
     events(f);
     f->cancel_in_data = true;
     push(f, "{\"Type\":\"a\",\"time\":1}\n{\"Type\":\"b\",\"time\":1}\n");
+    fix_wait_text(f, 20);
     assert_string_equal(str_c(&f->text), "a   exit=0 // 1000000000\n");
     run_a_little(f);
 }
