@@ -91,11 +91,11 @@ static void say_stopping(struct session *s)
 
     if (s->spec->json)
         return;
-    render_stopping(&s->render,
-                    tty ? "stopping (Ctrl-C again: at once)" : "stopping");
-    /* The terminal prints "^C" where the cursor is. */
+    /* The terminal has printed "^C" where the cursor is. */
     if (tty)
         str_add(&s->render.out, "\r\033[K");
+    render_stopping(&s->render,
+                    tty ? "stopping (Ctrl-C again: at once)" : "stopping");
 }
 
 static void on_signals(struct session *s)
