@@ -533,6 +533,6 @@ int main(int argc, char **argv)
         return 1;
     self[n] = '\0';
     setenv("CVX_RACKD", self, 1);
-    alarm(110);
+    alarm(100);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
