@@ -74,7 +74,7 @@ int cmd_validate(struct cli *cli, struct err *err)
         return -1;
     ok = event_true(answer, "ok");
     if (!list_json(cli, answer)) {
-        print_text(&cli->err, answer, "text");
+        print_text(&cli->err, answer, "diag_text");
         if (flags_has(&cli->flags, "verbose"))
             print_text(&cli->err, answer, "notes_text");
         print_verdict(cli, answer, ok);
@@ -92,7 +92,7 @@ int cmd_plan(struct cli *cli, struct err *err)
         return -1;
     ok = event_true(answer, "ok");
     if (!list_json(cli, answer)) {
-        print_text(&cli->err, answer, "text");
+        print_text(&cli->err, answer, "diag_text");
         print_text(&cli->out, answer, "plan");
     }
     cJSON_Delete(answer);

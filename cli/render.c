@@ -106,14 +106,14 @@ static void say_item(struct render *r, const struct live_item *item,
     cleanup_str struct str s = { 0 };
 
     str_printf(&s, "%s %s: %s", item->kind, item->label, item->state);
-    if (e->has_exit)
+    if (e->has_exit && *item->text == '\0')
         str_printf(&s, " with status %d", e->exit);
     if (live_is_good(item) && item->began_ms >= 0 && !r->ready) {
         str_add_char(&s, ' ');
         when_elapsed(&s, item->done_ms - item->began_ms);
     }
     if (*item->text != '\0')
-        str_printf(&s, e->has_exit ? ", %s" : " (%s)", item->text);
+        str_printf(&s, e->has_exit ? ": %s" : " (%s)", item->text);
     render_say(r, str_c(&s));
 }
 

@@ -33,30 +33,6 @@ static void add_block(struct str *out, const struct term *look,
     }
 }
 
-/* The whole list, unless the text that goes with it has it already, with
- * source lines and carets. */
-static void add_diags(struct str *out, const struct event *e)
-{
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(e->json, "diags");
-    const cJSON *d;
-
-    cJSON_ArrayForEach(d, list)
-    {
-        const char *text = event_string(d, "text");
-        int line = (int)event_number(d, "line");
-
-        if (strstr(e->why, text) != NULL || strstr(e->text, text) != NULL)
-            continue;
-        str_printf(out, "%s:", event_string(d, "file"));
-        if (line > 0)
-            str_printf(out, "%d:%d:", line, (int)event_number(d, "col"));
-        str_printf(
-            out, " %s%s\n",
-            strcmp(event_string(d, "level"), "warning") == 0 ? "warning: " : "",
-            text);
-    }
-}
-
 /* rackd's texts may end with a line end, ours never do. */
 static void add_line(struct str *out, const char *text)
 {
@@ -74,7 +50,8 @@ void report_error(const struct event *e, const struct term *look,
     term_paint(look, out, "1;31", "ERROR:");
     str_add_char(out, ' ');
     add_line(out, *e->text == '\0' ? "the session failed" : e->text);
-    add_diags(out, e);
+    if (*event_string(e->json, "diag_text") != '\0')
+        add_line(out, event_string(e->json, "diag_text"));
     add_block(out, look, "why", e->why);
     add_block(out, look, "do", e->todo);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/env.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -258,6 +259,16 @@ static void refuse(struct app_run *run, const char *text, const char *why,
     run_close(run);
 }
 
+static void refuse_manifest(struct app_run *run)
+{
+    size_t n = run->input.diags.errors;
+    cleanup_free char *text =
+        xasprintf("%s: %zu error%s; nothing was started",
+                  run->input.manifest_name, n, n == 1 ? "" : "s");
+
+    refuse(run, text, NULL, NULL);
+}
+
 static void tell_warnings(struct app_run *run)
 {
     cleanup_str struct str text = { 0 };
@@ -296,7 +307,7 @@ void on_start(struct control_req *req, void *user)
     run->plan = input_plan(&run->input, &r->store, run->release,
                            control_bool(body, "keep_data"));
     if (run->plan == NULL) {
-        refuse(run, "the manifest has errors; nothing was started", NULL, NULL);
+        refuse_manifest(run);
         return;
     }
     tell_warnings(run);
@@ -341,6 +352,14 @@ static void begin_session(struct app_run *run, struct link *link)
                                 .user = run });
 }
 
+static const char *engine_todo(const struct app_run *run)
+{
+    if (env_get(&run->input.client_env, "DOCKER_HOST") != NULL)
+        return "is DOCKER_HOST right? without it the engine of this machine is "
+               "used; cvx doctor says more";
+    return "start Docker or Podman, or set DOCKER_HOST; cvx doctor says more";
+}
+
 static void on_link(struct link *link, const struct err *err, void *user)
 {
     struct app_run *run = user;
@@ -350,9 +369,7 @@ static void on_link(struct link *link, const struct err *err, void *user)
         return;
     }
     if (err != NULL)
-        refuse(run, "no container engine", err->msg,
-               "start Docker or Podman, or set DOCKER_HOST; cvx doctor says "
-               "more");
+        refuse(run, "no container engine answers", err->msg, engine_todo(run));
     else
         begin_session(run, link);
 }

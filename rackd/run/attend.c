@@ -145,8 +145,8 @@ static void on_too_late(uv_timer_t *timer)
                     output == NULL ? "" : "\nits last lines:\n",
                     output == NULL ? "" : output);
     session_fail(it->s, 1, text, why,
-                 "give it more time with --wait-timeout, or see its whole "
-                 "output with: cvx start --json");
+                 "give it more time with --wait-timeout; is its `image` one of "
+                 "that type?");
 }
 
 /* The port is the usual culprit, so name it and the variable. */
@@ -156,7 +156,7 @@ static void warn_unhealthy(struct item *it, const char *why)
 
     session_warn(it->s,
                  "service %s does not answer on port %d: GET %s: %s\n"
-                 "does it listen on 0.0.0.0:%d (variable PORT)? is %s the "
+                 "  does it listen on 0.0.0.0:%d (variable PORT)? is %s the "
                  "right health path?",
                  it->name, h->port, h->path, why, h->port, h->path);
 }
@@ -260,14 +260,15 @@ static char *last_words(const struct item *it)
 static void end_session(struct item *it, const char *how)
 {
     cleanup_free char *why = last_words(it);
-    cleanup_free char *text =
-        xasprintf("%s %s%s ended: %s", item_kind_word(it->kind), it->name,
-                  it->was_ready ? "" : " was not ready and", how);
+    cleanup_free char *text = xasprintf(
+        "%s %s ended%s: %s", item_kind_word(it->kind), it->name,
+        it->was_ready || it->kind == ITEM_INIT ? "" : " before it was ready",
+        how);
     int status = it->exit_status;
 
     if (status == 0 && it->s->state == SESSION_STARTING)
         status = 1;
-    session_fail(it->s, status, text, why, NULL);
+    session_fail(it->s, status, text, why, explain_exit_todo(it));
 }
 
 static void restart_later(struct item *it, const char *how)

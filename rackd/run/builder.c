@@ -76,6 +76,18 @@ static char *tag_of(const struct build *b)
                      hash & 0xffffffffUL);
 }
 
+/* "." is the app's own directory; messages show the path. */
+static char *dir_of(const struct session *s, const char *path)
+{
+    while (path[0] == '.' && path[1] == '/')
+        path += 2;
+    if (path[0] == '/')
+        return xstrdup(path);
+    if (path[0] == '\0' || strcmp(path, ".") == 0)
+        return xstrdup(s->dir);
+    return xasprintf("%s/%s", s->dir, path);
+}
+
 struct build *build_new(struct session *s, const struct plan_build *plan)
 {
     struct build *b = xcalloc(1, sizeof(*b));
@@ -84,8 +96,7 @@ struct build *build_new(struct session *s, const struct plan_build *plan)
     b->plan = plan;
     b->context_fd = -1;
     b->tag = tag_of(b);
-    b->dir = plan->path[0] == '/' ? xstrdup(plan->path)
-                                  : xasprintf("%s/%s", s->dir, plan->path);
+    b->dir = dir_of(s, plan->path);
     strv_add_all(&b->env, &s->spec.plan->build_env);
     return b;
 }

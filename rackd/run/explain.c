@@ -73,9 +73,41 @@ const char *explain_engine(const char *words)
     return NULL;
 }
 
+static const char *todo_of_service(const struct item *it)
+{
+    if (it->exit_status == 0)
+        return "a service must keep running: start its program in the "
+               "foreground";
+    if (it->s->spec.exit_on_failure)
+        return "mend what its lines say; with --no-exit-on-failure it is "
+               "started again instead";
+    return NULL;
+}
+
+const char *explain_exit_todo(const struct item *it)
+{
+    if (it->oom)
+        return "it took more memory than there is: free some, or make it use "
+               "less";
+    switch (it->kind) {
+    case ITEM_RESOURCE:
+        return "check `image` and `options` of the resource in convox.yml";
+    case ITEM_INIT:
+        return "mend `initContainer` of the service in convox.yml";
+    case ITEM_SERVICE:
+        break;
+    }
+    if (it->exit_status == 126)
+        return "is it executable? chmod +x it in the Dockerfile";
+    if (it->exit_status == 127)
+        return "check `command` in convox.yml: is that program in the image?";
+    return todo_of_service(it);
+}
+
 char *explain_output(const struct item *it)
 {
-    char *lines = hub_last(it->s->spec.hub, it->source, LAST_LINES);
+    size_t count = it->lines < LAST_LINES ? it->lines : LAST_LINES;
+    char *lines = hub_last(it->s->spec.hub, it->source, count);
 
     if (lines != NULL && *lines == '\0') {
         free(lines);

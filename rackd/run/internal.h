@@ -135,6 +135,7 @@ struct item {
     bool died;      /* an exit is being dealt with */
     int exit_status;
     bool oom;
+    size_t lines;           /* of output, since it was started */
     int64_t started_ms;     /* wall clock */
     uint64_t running_since; /* loop clock */
     bool warned_unhealthy;
@@ -281,7 +282,11 @@ bool explain_is_pool(const char *words);
 /* What to do about the engine's words, or NULL; static. */
 const char *explain_engine(const char *words);
 
-/* The last 20 lines of an item's output, or NULL; the caller frees. */
+/* What to do about an item that ended, or NULL; static. */
+const char *explain_exit_todo(const struct item *it);
+
+/* The last 20 lines of an item's output since it was started, or NULL; the
+ * caller frees. */
 char *explain_output(const struct item *it);
 
 /* ---- notes ------------------------------------------------------------------

@@ -279,7 +279,13 @@ void item_fail_step(struct item *it, const char *step, const struct err *err)
         xasprintf("%s %s: cannot %s its container", item_kind_word(it->kind),
                   it->name, step);
 
-    session_fail(it->s, 1, text, err->msg, explain_engine(err->msg));
+    const char *todo = explain_engine(err->msg);
+
+    if (todo != NULL && it->kind == ITEM_RESOURCE &&
+        strstr(todo, "`command`") != NULL)
+        todo = "is it an image of that type? check `image` of the resource in "
+               "convox.yml";
+    session_fail(it->s, 1, text, err->msg, todo);
 }
 
 static void on_created(const char *id, const struct err *err, void *user)
@@ -315,6 +321,7 @@ static void attach(struct item *it)
         demux_free(it->demux);
     it->demux = demux_new(false, on_line, it);
     it->died = false;
+    it->lines = 0;
     item_set_state(it, ITEM_ATTACHING, NULL);
     it->attach = engine_container_attach(it->s->spec.engine, it->id, on_output,
                                          on_attached, on_output_end, it);
@@ -343,6 +350,7 @@ static void on_line(enum demux_stream stream, const char *data, size_t len,
     struct item *it = user;
     struct timespec now;
 
+    it->lines++;
     clock_gettime(CLOCK_REALTIME, &now);
     hub_put(it->s->spec.hub,
             &(struct hub_line){ .tag = it->name,

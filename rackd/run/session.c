@@ -127,15 +127,17 @@ struct session *session_start(const struct session_spec *spec)
 static void add_item(struct session *s, struct item *it)
 {
     const struct plan_container *p = it->plan;
+    cleanup_free char *asked_by = NULL;
 
     it->source = it->replica > 0
                      ? xasprintf("%s/%s/%d", item_kind_word(it->kind), it->name,
                                  it->replica)
                      : xasprintf("%s/%s", item_kind_word(it->kind), it->name);
+    asked_by = xasprintf("%s %s", item_kind_word(it->kind), it->name);
     if (p->build < 0)
         it->image = image_get(
             s, p->image, it->resource == NULL ? NULL : it->resource->standin,
-            it->source);
+            asked_by);
     DL_APPEND(s->items, it);
 }
 
@@ -246,29 +248,47 @@ void session_fail(struct session *s, int status, const char *text,
     session_stop(s, text, false, status);
 }
 
+static void add_missing(struct str *out, const struct item *it)
+{
+    cleanup_free char *lines = explain_output(it);
+
+    str_printf(out, "%s%s %s: %s", out->len == 0 ? "" : "\n",
+               item_kind_word(it->kind), it->name, item_state_word(it));
+    if (it->unhealthy_why != NULL)
+        str_printf(out, ": GET %s on port %d: %s", it->service->health.path,
+                   it->service->health.port, it->unhealthy_why);
+    if (lines != NULL)
+        str_printf(out, "\nits last lines:\n%s", lines);
+}
+
 /* Everything that is not ready, and why; the caller frees it. */
-static char *what_is_missing(const struct session *s)
+static char *what_is_missing(const struct session *s, bool *unhealthy)
 {
     struct str out = { 0 };
 
-    for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->state != ITEM_READY)
-            str_printf(&out, "%s%s %s: %s%s%s", out.len == 0 ? "" : "\n",
-                       item_kind_word(it->kind), it->name, item_state_word(it),
-                       it->unhealthy_why == NULL ? "" : ": ",
-                       it->unhealthy_why == NULL ? "" : it->unhealthy_why);
+    for (struct item *it = s->items; it != NULL; it = it->next) {
+        if (it->state == ITEM_READY)
+            continue;
+        *unhealthy |= it->unhealthy_why != NULL;
+        add_missing(&out, it);
+    }
     return str_take(&out);
 }
 
 static void on_wait_over(uv_timer_t *timer)
 {
     struct session *s = container_of(timer, struct session, wait_timer);
-    cleanup_free char *why = what_is_missing(s), *text = NULL;
+    bool unhealthy = false;
+    cleanup_free char *why = what_is_missing(s, &unhealthy), *text = NULL;
 
     text = xasprintf("not ready within %u s", s->spec.wait_timeout_s > 0
                                                   ? s->spec.wait_timeout_s
                                                   : UNWATCHED_READY_S);
-    session_fail(s, 1, text, why, "give it more time with --wait-timeout");
+    session_fail(s, 1, text, why,
+                 unhealthy ? "does it listen on 0.0.0.0 and the port of its "
+                             "variable PORT? or give it more time with "
+                             "--wait-timeout"
+                           : "give it more time with --wait-timeout");
 }
 
 /* ---- the engine's events

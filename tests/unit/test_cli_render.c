@@ -219,7 +219,7 @@ static void mishaps_after_ready_are_told(void **state)
     feed(s, "{\"type\":\"stopping\",\"ms\":9002,\"reason\":\"interrupted\"}");
     feed(s, "{\"type\":\"removed\",\"ms\":9003,\"containers\":6,\"networks\":1,"
             "\"volumes\":0,\"seconds\":0.61}");
-    assert_wrote(s, "convox | service web/2: exited with status 137, killed\n"
+    assert_wrote(s, "convox | service web/2: exited: killed\n"
                     "convox | 12 log lines dropped: they came faster than "
                     "they could be shown\n"
                     "convox | stopping: interrupted\n"
@@ -233,8 +233,7 @@ static void errors_say_what_why_and_what_to_do(void **state)
     feed(s, SESSION);
     feed(s, "{\"type\":\"error\",\"ms\":900,\"text\":\"port 80 is taken\","
             "\"why\":\"nginx\\nholds it\\n\",\"todo\":\"stop it\","
-            "\"diags\":[{\"level\":\"error\",\"file\":\"convox.yml\","
-            "\"line\":3,\"col\":7,\"text\":\"bad port\"}]}");
+            "\"diag_text\":\"convox.yml:3:7: bad port\\n\"}");
     frame(s);
     assert_string_equal(str_c(&s->stderr_text), "ERROR: port 80 is taken\n"
                                                 "convox.yml:3:7: bad port\n"

@@ -411,7 +411,7 @@ static void no_registry_and_no_standin_is_an_error(void **state)
            "{\"message\":\"dial tcp: lookup registry: no such host\"}");
     begin(f);
     wait_gone(f);
-    assert_event(f, "error image web:1 not found, needed by service/web/1 | ");
+    assert_event(f, "error image web:1 not found, needed by service web | ");
     assert_event(f, "no such host | no registry answers: check the network "
                     "connection");
 }
@@ -525,7 +525,8 @@ static void exit_on_failure_ends_with_the_service_status(void **state)
     wait_gone(f);
     assert_int_equal(f->status, 3);
     assert_event(f, "error service web ended: exit status 3 | it printed "
-                    "nothing | -");
+                    "nothing | mend what its lines say; with "
+                    "--no-exit-on-failure it is started again instead");
 }
 
 static void last_lines_are_shown_with_the_error(void **state)
@@ -557,8 +558,9 @@ static void resource_that_ends_before_it_is_ready_is_an_error(void **state)
     push_die(f, "db1", 127);
     wait_gone(f);
     assert_int_equal(f->status, 127);
-    assert_event(f, "error resource db was not ready and ended: exit status "
-                    "127 (command not found) | ");
+    assert_event(f, "error resource db ended before it was ready: exit status "
+                    "127 (command not found) | it printed nothing | check "
+                    "`image` and `options` of the resource");
 }
 
 static void deadline_names_what_is_not_ready(void **state)
