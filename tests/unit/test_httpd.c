@@ -113,6 +113,9 @@ static void on_request(struct httpd_req *req, void *user)
         cleanup_free char *big = xcalloc(1, f->big);
 
         httpd_answer(req, 200, NULL, big, f->big);
+    } else if (strcmp(path, "/answer-held") == 0) {
+        httpd_answer(f->held, 200, NULL, "first", 5);
+        httpd_answer(req, 204, NULL, NULL, 0);
     } else if (strcmp(path, "/none") == 0) {
         httpd_answer(req, 204, NULL, NULL, 0);
     } else {
@@ -344,6 +347,24 @@ static void pipelined_request_waits_for_the_answer_before(void **state)
     assert_true(hears(f, c, "GET /three"));
     assert_true(strstr(c->in.s, "first") < strstr(c->in.s, "/two"));
     assert_int_equal(f->gones, 0);
+}
+
+/* What comes in the same turn as the answer must not overtake what waits. */
+static void pipelined_pieces_keep_their_order(void **state)
+{
+    struct fix *f = *state;
+    struct client *c = client(f), *other = client(f);
+    int fd, other_fd;
+
+    uv_fileno((uv_handle_t *)&c->pipe, &fd);
+    uv_fileno((uv_handle_t *)&other->pipe, &other_fd);
+    say(c, "GET /later HTTP/1.1\r\n\r\nGET /two HT");
+    run_ms(f, 20);
+    assert_int_equal(write(other_fd, "GET /answer-held HTTP/1.1\r\n\r\n", 29),
+                     29);
+    assert_int_equal(write(fd, "TP/1.1\r\n\r\n", 10), 10);
+    assert_true(hears(f, c, "GET /two"));
+    assert_null(strstr(c->in.s, " 400 "));
 }
 
 static void endless_pipelining_is_cut_off(void **state)
@@ -1126,6 +1147,7 @@ int main(void)
         T(connection_is_kept),
         T(pipelined_requests_are_answered_in_order),
         T(pipelined_request_waits_for_the_answer_before),
+        T(pipelined_pieces_keep_their_order),
         T(endless_pipelining_is_cut_off),
         T(connection_close_is_obeyed),
         T(http_1_0_is_answered_and_closed),
