@@ -1120,9 +1120,9 @@ static void refusal_reaches_a_client_that_still_sends(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         int fd = socket(AF_INET, SOCK_STREAM, 0);
-        static char junk[3 << 20], buf[13];
+        static char junk[12 << 20], buf[13];
 
-        memcpy(junk, "POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n", 44);
+        memcpy(junk, "POST / HTTP/1.1\r\nContent-Length: 12582868\r\n\r\n", 45);
         if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
             write(fd, junk, sizeof(junk)) != sizeof(junk))
             _exit(3);
