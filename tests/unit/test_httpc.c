@@ -4,11 +4,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -843,6 +847,92 @@ static void closed_tcp_port_is_refused(void **state)
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
 }
 
+/* openssl's own server, which wants a certificate from us, too. */
+static pid_t tls_server(const char *pem, int port)
+{
+    cleanup_free char *accept = xasprintf("127.0.0.1:%d", port);
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (freopen("/dev/null", "w", stdout) != NULL &&
+            freopen("/dev/null", "w", stderr) != NULL)
+            execlp("openssl", "openssl", "s_server", "-accept", accept, "-cert",
+                   pem, "-key", pem, "-CAfile", pem, "-Verify", "1",
+                   "-verify_return_error", "-www", NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET };
+    socklen_t len = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+    close(fd);
+    return ntohs(addr.sin_port);
+}
+
+static void make_certificate(const char *pem)
+{
+    cleanup_free char *cmd = xasprintf(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+        "-days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 "
+        "-keyout %s.key -out %s 2>/dev/null && cat %s.key >>%s && rm %s.key",
+        pem, pem, pem, pem, pem);
+
+    assert_int_equal(system(cmd), 0);
+}
+
+static void ask_tls(struct fix *f, const char *endpoint, const char *ca,
+                    const char *own)
+{
+    struct httpc_tls tls = { .ca = ca, .cert = own, .key = own };
+    struct err err;
+
+    httpc_close(f->client, NULL, NULL);
+    assert_int_equal(httpc_new(&f->client, &f->loop, endpoint, &tls, &err), 0);
+    f->err.code = ERR_NONE;
+    start(f, "/", 5000);
+    assert_true(loop_run_until(&f->loop, &f->done, 6000));
+}
+
+static void tls_shows_and_asks_for_certificates(void **state)
+{
+    struct fix *f = *state;
+    int port = free_port();
+    cleanup_free char *pem = xasprintf("%s.pem", f->path);
+    cleanup_free char *other = xasprintf("%s.other.pem", f->path);
+    cleanup_free char *endpoint = xasprintf("tcp://127.0.0.1:%d", port);
+    pid_t pid;
+
+    if (system("openssl version >/dev/null 2>&1") != 0) {
+        print_message("no openssl command: skipped\n");
+        skip();
+    }
+    make_certificate(pem);
+    make_certificate(other);
+    pid = tls_server(pem, port);
+    for (int i = 0; i < 50 && f->status != 200; i++) { /* while it starts */
+        ask_tls(f, endpoint, pem, pem);
+        loop_run_until(&f->loop, &f->ticked, 50);
+    }
+    assert_int_equal(f->status, 200);
+    ask_tls(f, endpoint, other, pem);
+    assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+    assert_non_null(strstr(f->err.msg, "no TLS with 127.0.0.1"));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    unlink(pem);
+    unlink(other);
+}
+
 static void endpoints_that_are_none_are_invalid(void **state)
 {
     static const char *const bad[] = {
@@ -944,6 +1034,7 @@ int main(void)
         T(refused_and_missing_sockets_are_told_apart),
         T(forbidden_socket_says_permission_denied),
         T(closed_tcp_port_is_refused),
+        T(tls_shows_and_asks_for_certificates),
         T(endpoints_that_are_none_are_invalid),
         T(endpoints_have_dockers_ports),
     };
