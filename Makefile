@@ -28,7 +28,8 @@ B := build/plain
 OPT = -O2 $(HARDEN)
 ifdef SAN
 B := build/san
-OPT = -O1 -fsanitize=address,undefined -fno-omit-frame-pointer -fPIE
+OPT = -O1 -fsanitize=address,undefined -fno-omit-frame-pointer \
+      -fPIE -Wno-format-truncation
 endif
 ifdef COV
 B := build/cov
@@ -119,11 +120,12 @@ golden: $(TESTS)
 	GOLDEN=write CMOCKA_MESSAGE_OUTPUT=TAP prove -e 'timeout 120' $(TESTS)
 
 FUZZ_SECONDS ?= 20
-build/fuzz/%: tests/fuzz/%.c $(RACK_SRC)
+build/fuzz/%: tests/fuzz/%.c $(RACK_SRC) $(BUILD_ID)
 	@mkdir -p $(@D)
 	clang-14 -w -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE \
+	    -DCVX_VERSION=\"fuzz\" -I. \
 	    -Irackd -Itests -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 \
-	    $(shell pkg-config --cflags $(RACK_PKGS)) $^ $(LLHTTP)/api.c \
+	    $(shell pkg-config --cflags $(RACK_PKGS)) $(filter %.c,$^) $(B)/build_id.c $(LLHTTP)/api.c \
 	    $(LLHTTP)/http.c $(LLHTTP)/llhttp.c -o $@ \
 	    $(shell pkg-config --libs $(RACK_PKGS))
 fuzz: $(FUZZERS)

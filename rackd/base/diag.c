@@ -91,9 +91,9 @@ static bool find_line(const char *source, size_t len, unsigned line,
         source = nl + 1;
     }
     *at = source;
-    *line_len = strcspn(source, "\r\n");
-    if (*line_len > (size_t)(end - source))
-        *line_len = (size_t)(end - source);
+    while (source < end && *source != '\n' && *source != '\r')
+        source++;
+    *line_len = (size_t)(source - *at);
     return true;
 }
 
