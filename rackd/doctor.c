@@ -212,7 +212,9 @@ static void on_standins(const struct engine_object *list, size_t count,
     cleanup_str struct str names = { 0 };
 
     for (size_t i = 0; err == NULL && i < count; i++)
-        str_printf(&names, "%s%s", i == 0 ? "" : ", ", list[i].name);
+        if (list[i].name[0] != '\0')
+            str_printf(&names, "%s%s", names.len == 0 ? "" : ", ",
+                       list[i].name);
     tell(v, "stand-ins", "ok", NULL, "%s",
          names.len == 0 ? "none built (only needed without a registry)"
                         : str_c(&names));

@@ -32,10 +32,21 @@ static long resident_kb(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* cvx points our stderr at a file beside the socket. */
+static char *log_path(const struct rack *r)
+{
+    const char *slash = strrchr(r->socket_path, '/');
+
+    return xasprintf("%.*s/rackd.log",
+                     slash == NULL ? 1 : (int)(slash - r->socket_path),
+                     slash == NULL ? "." : r->socket_path);
+}
+
 void on_version(struct control_req *req, void *user)
 {
     struct rack *r = user;
     struct cJSON *a = cJSON_CreateObject();
+    cleanup_free char *log = NULL;
     struct app_run *run;
     int sessions = 0;
 
@@ -48,6 +59,8 @@ void on_version(struct control_req *req, void *user)
     cJSON_AddNumberToObject(a, "rss_kb", (double)resident_kb());
     cJSON_AddNumberToObject(a, "uptime_s",
                             (double)((uv_now(r->loop) - r->started) / 1000));
+    log = log_path(r);
+    control_put(a, "log", log);
     control_put(a, "rack_id", r->store.rack_id);
     control_answer(req, a);
 }

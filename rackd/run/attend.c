@@ -316,6 +316,5 @@ static void on_backoff(uv_timer_t *timer)
 {
     struct item *it = container_of(timer, struct item, timer);
 
-    item_set_state(it, ITEM_CREATED, NULL);
-    session_poke(it->s);
+    item_wait(it);
 }

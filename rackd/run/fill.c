@@ -67,8 +67,7 @@ void item_fill(struct item *it)
     if (it->archive == NULL)
         it->archive = owners_of(it, &it->archive_len);
     if (it->archive == NULL) {
-        item_set_state(it, ITEM_CREATED, NULL);
-        session_poke(it->s);
+        item_wait(it);
         return;
     }
     it->state = ITEM_FILLING;

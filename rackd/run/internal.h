@@ -166,6 +166,9 @@ int item_choose_ports(struct item *it, struct engine_port *out);
 /* fill.c: put files and owners into the created container, then go on. */
 void item_fill(struct item *it);
 
+/* Created: say what it waits for, then go on. */
+void item_wait(struct item *it);
+
 /* The engine refused a step: fails the session with its words. */
 void item_fail_step(struct item *it, const char *step, const struct err *err);
 

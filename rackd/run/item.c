@@ -147,6 +147,36 @@ static bool dependencies_are_ready(const struct item *it)
     return it->kind == ITEM_INIT || is_ready(it->s, ITEM_INIT, svc->name);
 }
 
+/* "db, cache": whose readiness it waits for; the caller frees it. */
+static char *unready_names(const struct item *it)
+{
+    cleanup_strv struct strv names = { 0 };
+    const struct plan *plan = it->s->spec.plan;
+
+    for (size_t i = 0; it->service != NULL && i < it->service->resources.len;
+         i++) {
+        const char *name = plan->resources.v[it->service->resources.v[i]].name;
+
+        if (!is_ready(it->s, ITEM_RESOURCE, name))
+            strv_add(&names, name);
+    }
+    if (it->kind == ITEM_SERVICE && it->service->has_init &&
+        !is_ready(it->s, ITEM_INIT, it->name))
+        strv_add(&names, "its init container");
+    return strv_join(&names, ", ");
+}
+
+void item_wait(struct item *it)
+{
+    cleanup_free char *names = unready_names(it);
+    cleanup_free char *text = NULL;
+
+    if (*names != '\0')
+        text = xasprintf("for %s", names);
+    item_set_state(it, ITEM_CREATED, text);
+    session_poke(it->s);
+}
+
 static void poke_waiting(struct item *it)
 {
     if (image_of(it) != NULL && net_is_up(it->s) && volumes_are_made(it))

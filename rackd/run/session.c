@@ -173,7 +173,7 @@ static void add_service(struct session *s, const struct plan_service *svc)
         it = item_new(s, ITEM_SERVICE, &svc->container);
         it->service = svc;
         it->name = svc->name;
-        it->replica = i;
+        it->replica = svc->count > 1 ? i : 0;
         add_item(s, it);
     }
 }
