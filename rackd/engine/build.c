@@ -130,7 +130,7 @@ static void note_failure(struct build *b, const char *text)
         code = ERR_INVALID;
     if (code == ERR_NONE || (code == ERR_NOT_FOUND && !is_about_image(text)))
         code = ERR_INVALID;
-    err_set(&b->failed, code, "%s", text);
+    answer_text(&b->failed, code, text);
 }
 
 static void note_id(struct build *b, const char *id)

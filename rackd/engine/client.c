@@ -326,6 +326,15 @@ static void explain_socket(struct err *err, const char *endpoint)
     close(fd);
 }
 
+void answer_text(struct err *err, enum err_code code, const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    err_set(err, code, "%.*s", len > 0xffff ? 0xffff : (int)len, text);
+}
+
 void answer_error(struct err *err, long status, const char *body)
 {
     enum err_code code = status >= 500 ? ERR_SYSTEM : ERR_INVALID;
@@ -343,12 +352,8 @@ void answer_error(struct err *err, long status, const char *body)
     if (*text == '\0')
         err_set(err, code, "the engine answered with HTTP status %ld", status);
     else
-        err_set(err, code, "%s", text);
+        answer_text(err, code, text);
     cJSON_Delete(json);
-
-    /* Proxies and old engines end the text with a line end. */
-    for (size_t n = strlen(err->msg); n > 0 && err->msg[n - 1] == '\n'; n--)
-        err->msg[n - 1] = '\0';
 }
 
 static bool is_gone(const struct err *err)
@@ -365,7 +370,12 @@ static void take_answer(struct engine_call *call, const struct httpc_res *res)
     struct err err = { 0 };
     cJSON *json = NULL;
 
-    if (res->status >= 400) {
+    if (res->status >= 300 && res->status < 400 && res->status != 304) {
+        err_set(&err, ERR_PROTOCOL,
+                "the engine answered with HTTP status %ld, which is for "
+                "browsers",
+                res->status);
+    } else if (res->status >= 400) {
         answer_error(&err, res->status, res->body);
         if (call->gone_ok && is_gone(&err))
             err.code = ERR_NONE;
@@ -417,6 +427,7 @@ struct engine_call *call_done(struct engine *e, struct request *r,
 
     call->cb.done = cb;
     call->user = user;
+    r->is_text = true; /* nobody reads it; Podman sends an empty line */
     r->step = on_done_step;
     call_send(call, r);
     return call;

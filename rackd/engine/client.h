@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "base/err.h"
 #include "engine/engine.h"
 
 struct httpc;
@@ -148,6 +149,9 @@ struct engine_call *call_done(struct engine *e, struct request *r,
                               engine_done_cb cb, void *user);
 struct engine_call *call_id(struct engine *e, struct request *r,
                             engine_id_cb cb, void *user);
+
+/* err_set() with the engine's words, without the line ends behind them. */
+void answer_text(struct err *err, enum err_code code, const char *text);
 
 /* ERR_... of an HTTP status of 400 and above, with the body's text. */
 void answer_error(struct err *err, long status, const char *body);

@@ -18,7 +18,7 @@ struct engine_call *engine_container_create(struct engine *e,
                                             engine_id_cb cb, void *user)
 {
     cleanup_str struct str path = { 0 };
-    cleanup_free char *json = create_json(c);
+    cleanup_free char *json = create_json(c, e->podman);
 
     str_add(&path, "/containers/create");
     path_query(&path, "name", c->name);

@@ -77,9 +77,10 @@ static void add_network(cJSON *root, cJSON *host,
         json_add_text(sub(endpoint, "IPAMConfig"), "IPv4Address", c->ip);
 }
 
-static void add_host(cJSON *root, const struct engine_container *c)
+static void add_host(cJSON *root, const struct engine_container *c, bool podman)
 {
     cJSON *host = sub(root, "HostConfig"), *mounts;
+    const char *driver = c->log_driver;
 
     for (size_t i = 0; i < c->port_count; i++)
         add_port(root, host, &c->ports[i]);
@@ -98,13 +99,15 @@ static void add_host(cJSON *root, const struct engine_container *c)
                              cJSON_CreateString("no-new-privileges"));
     json_add_strings(host, "CapAdd", c->cap_add);
     json_add_strings(host, "CapDrop", c->cap_drop);
-    if (c->log_driver != NULL)
-        json_add_text(sub(host, "LogConfig"), "Type", c->log_driver);
+    if (driver != NULL && podman && strcmp(driver, "local") == 0)
+        driver = "k8s-file";
+    if (driver != NULL)
+        json_add_text(sub(host, "LogConfig"), "Type", driver);
     if (c->restart != NULL)
         json_add_text(sub(host, "RestartPolicy"), "Name", c->restart);
 }
 
-char *create_json(const struct engine_container *c)
+char *create_json(const struct engine_container *c, bool podman)
 {
     cJSON *root = cJSON_CreateObject(), *test;
 
@@ -126,6 +129,6 @@ char *create_json(const struct engine_container *c)
     json_add_text(root, "StopSignal", c->stop_signal);
     if (c->stop_grace_s > 0)
         cJSON_AddNumberToObject(root, "StopTimeout", c->stop_grace_s);
-    add_host(root, c);
+    add_host(root, c, podman);
     return json_take_text(root);
 }

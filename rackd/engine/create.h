@@ -3,9 +3,12 @@
 #ifndef ENGINE_CREATE_H
 #define ENGINE_CREATE_H
 
+#include <stdbool.h>
+
 struct engine_container;
 
-/* The body of POST /containers/create; the caller frees it. */
-char *create_json(const struct engine_container *c);
+/* The body of POST /containers/create; the caller frees it. Podman has no log
+ * driver "local": its own compact one is taken instead. */
+char *create_json(const struct engine_container *c, bool podman);
 
 #endif /* ENGINE_CREATE_H */

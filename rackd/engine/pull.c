@@ -216,7 +216,7 @@ static bool on_line(const char *line, size_t len, void *user)
         text = json_text(json, "error");
     if (*text != '\0') {
         code = pull_code(text);
-        err_set(&p->failed, code == ERR_NONE ? ERR_SYSTEM : code, "%s", text);
+        answer_text(&p->failed, code == ERR_NONE ? ERR_SYSTEM : code, text);
     } else {
         hand_out(p, json);
     }

@@ -240,6 +240,18 @@ static void error_without_json_keeps_its_text(void **state)
     assert_string_equal(f->err.msg, "the engine answered with HTTP status 502");
 }
 
+static void redirection_is_no_success(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(
+        f->fake, "POST", "/containers/",
+        &(struct fake_answer){ .status = 301, .headers = "Location: /x\r\n" });
+    engine_container_start(f->engine, "", fix_done, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_PROTOCOL);
+}
+
 static void cancelled_call_calls_nobody(void **state)
 {
     struct engine_fix *f = *state;
@@ -332,6 +344,7 @@ int main(void)
         T(answer_without_an_id_is_a_protocol_error),
         T(statuses_become_codes_and_keep_the_engines_words),
         T(error_without_json_keeps_its_text),
+        T(redirection_is_no_success),
         T(cancelled_call_calls_nobody),
         T(cancel_from_the_own_callback_is_harmless),
         T(closed_engine_calls_nobody),

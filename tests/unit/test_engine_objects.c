@@ -551,12 +551,29 @@ static void podman_is_asked_for_its_local_name_too(void **state)
     assert_int_equal(f->err.code, ERR_NONE);
 }
 
+static void podman_gets_a_log_driver_that_it_knows(void **state)
+{
+    struct engine_fix *f = *state;
+
+    script(f, "GET", "/_ping", "ping-podman.http");
+    script(f, "POST", "/containers/create", "container-create.http");
+    engine_hello(f->engine, on_hello, f);
+    fix_wait(f);
+    engine_container_create(
+        f->engine,
+        &(struct engine_container){ .image = "x", .log_driver = "local" },
+        fix_id, f);
+    fix_wait(f);
+    assert_non_null(
+        strstr(asked(f, 1)->body, "\"LogConfig\":{\"Type\":\"k8s-file\"}"));
+}
+
 static void image_is_tagged_and_untagged(void **state)
 {
     struct engine_fix *f = *state;
 
     fake_engine_on(f->fake, "POST", "/images/",
-                   &(struct fake_answer){ .status = 201 });
+                   &(struct fake_answer){ .status = 201, .body = "\r\n" });
     script(f, "DELETE", "/images/", "image-missing.http");
     engine_image_tag(f->engine, "cvx/x:1", "cvx/y", "2", fix_done, f);
     fix_wait(f);
@@ -623,6 +640,7 @@ int main(void)
         T(image_inspect_reads_the_config),
         T(missing_image_is_not_found),
         T(podman_is_asked_for_its_local_name_too),
+        T(podman_gets_a_log_driver_that_it_knows),
         T(image_is_tagged_and_untagged),
         T(host_info_is_read),
     };

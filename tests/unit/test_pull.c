@@ -198,7 +198,7 @@ static void pull_that_fails_in_its_stream_fails(void **state)
 
     pulled(p, "{\"status\":\"Pulling from x\",\"id\":\"1\"}\n"
               "{\"errorDetail\":{\"message\":\"write /x: no space left on "
-              "device\"},\"error\":\"old text\"}\n");
+              "device\\n\"},\"error\":\"old text\"}\n");
     pull(p, "x:1", NULL);
     fix_wait(p->f);
     assert_int_equal(p->f->err.code, ERR_SYSTEM);
