@@ -76,6 +76,8 @@ struct engine_call *engine_container_remove(struct engine *e, const char *id,
     cleanup_str struct str path = { 0 };
 
     path_begin(&path, "/containers/", id, "?force=1&v=1");
+    if (e->podman) /* it would stop the container politely first */
+        str_add(&path, "&timeout=0");
     return call_done(e,
                      &(struct request){ .method = "DELETE",
                                         .path = str_c(&path),

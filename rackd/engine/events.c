@@ -47,6 +47,17 @@ static int exit_code(const cJSON *attributes)
     return str_to_long(text, -1, 0xffff, &code) ? (int)code : 0;
 }
 
+/* Podman says "remove" where Docker says "destroy". */
+static const char *action_of(const cJSON *json)
+{
+    const char *action = json_text(json, "Action");
+
+    if (strcmp(json_text(json, "Type"), "container") == 0 &&
+        strcmp(action, "remove") == 0)
+        return "destroy";
+    return action;
+}
+
 static bool on_line(const char *line, size_t len, void *user)
 {
     struct events *ev = user;
@@ -61,7 +72,7 @@ static bool on_line(const char *line, size_t len, void *user)
         ev->event(
             &(struct engine_event){
                 .type = json_text(json, "Type"),
-                .action = json_text(json, "Action"),
+                .action = action_of(json),
                 .id = json_text(json_get(json, "Actor"), "ID"),
                 .exit_code = exit_code(attributes),
                 .session = json_text(attributes, "cvx.session"),

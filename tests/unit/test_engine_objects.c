@@ -551,7 +551,7 @@ static void podman_is_asked_for_its_local_name_too(void **state)
     assert_int_equal(f->err.code, ERR_NONE);
 }
 
-static void podman_gets_a_log_driver_that_it_knows(void **state)
+static void podman_gets_what_it_knows(void **state)
 {
     struct engine_fix *f = *state;
 
@@ -566,6 +566,11 @@ static void podman_gets_a_log_driver_that_it_knows(void **state)
     fix_wait(f);
     assert_non_null(
         strstr(asked(f, 1)->body, "\"LogConfig\":{\"Type\":\"k8s-file\"}"));
+    script(f, "DELETE", "/containers/", "no-content.http");
+    engine_container_remove(f->engine, "c1", fix_done, f);
+    fix_wait(f);
+    assert_string_equal(asked(f, 2)->path,
+                        "/v1.41/containers/c1?force=1&v=1&timeout=0");
 }
 
 static void image_is_tagged_and_untagged(void **state)
@@ -640,7 +645,7 @@ int main(void)
         T(image_inspect_reads_the_config),
         T(missing_image_is_not_found),
         T(podman_is_asked_for_its_local_name_too),
-        T(podman_gets_a_log_driver_that_it_knows),
+        T(podman_gets_what_it_knows),
         T(image_is_tagged_and_untagged),
         T(host_info_is_read),
     };

@@ -310,11 +310,13 @@ static void events_may_come_in_pieces_and_as_a_json_sequence(void **state)
             "\"abcdef\",\"Attributes\":{\"containerExit");
     assert_int_equal(f->text.len, 0);
     push(f, "Code\":\"137\"}},\"time\":1,\"timeNano\":1763816000123456789}\n"
-            "not json\n\n{\"Type\":\"image\",\"time\":2}\n");
-    fix_wait_text(f, 60);
+            "not json\n\n{\"Type\":\"image\",\"time\":2}\n"
+            "{\"Type\":\"container\",\"Action\":\"remove\",\"time\":3}\n");
+    fix_wait_text(f, 110);
     assert_string_equal(str_c(&f->text),
                         "container die abcd exit=137 // 1763816000123456789\n"
-                        "image   exit=0 // 2000000000\n");
+                        "image   exit=0 // 2000000000\n"
+                        "container destroy  exit=0 // 3000000000\n");
 }
 
 static void events_can_be_cancelled_between_two_of_one_packet(void **state)
