@@ -209,6 +209,18 @@ static void exec_that_hangs_ends_in_a_timeout(void **state)
     assert_int_equal(fake_engine_asked(f->fake, "/exec/x1/json"), 0);
 }
 
+static void exec_whose_end_is_never_told_ends_in_a_timeout(void **state)
+{
+    struct engine_fix *f = *state;
+
+    exec_script(f);
+    fake_engine_on(f->fake, "GET", "/exec/x1/json",
+                   &(struct fake_answer){ .body = "{\"Running\":true}" });
+    exec_start(f, 200);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_TIMEOUT);
+}
+
 static void exec_in_a_dead_container_keeps_the_engines_words(void **state)
 {
     struct engine_fix *f = *state;
@@ -355,6 +367,7 @@ int main(void)
         T(exec_hands_out_output_then_the_status),
         T(exec_asks_again_while_the_engine_is_unsure),
         T(exec_that_hangs_ends_in_a_timeout),
+        T(exec_whose_end_is_never_told_ends_in_a_timeout),
         T(exec_in_a_dead_container_keeps_the_engines_words),
         T(exec_can_be_cancelled_at_every_step),
         T(events_are_read_with_labels_and_exit_codes),
