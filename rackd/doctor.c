@@ -26,6 +26,7 @@ struct visit {
     struct control_req *req; /* NULL: the client went away */
     struct env env;
     struct link *link;
+    struct engine_call *call; /* under way */
     uv_getaddrinfo_t look;
     bool failed;
 };
@@ -80,6 +81,10 @@ static void on_gone(struct control_req *req, void *user)
 
     (void)req;
     v->req = NULL;
+    if (v->call == NULL)
+        return; /* its callback ends the visit */
+    engine_cancel(v->call);
+    finish(v);
 }
 
 void on_doctor(struct control_req *req, void *user)
@@ -151,10 +156,14 @@ static void on_link(struct link *link, const struct err *err, void *user)
         check_names(v);
         return;
     }
+    if (v->req == NULL) { /* the client went away meanwhile */
+        finish(v);
+        return;
+    }
     v->link = link;
     tell(v, "engine", "ok", NULL, "%s %s, API %s, at %s", link->name,
          link->version, link->api, link->endpoint);
-    engine_host_info(link->engine, on_host, v);
+    v->call = engine_host_info(link->engine, on_host, v);
 }
 
 static void check_disk(struct visit *v, const char *dir)
@@ -177,6 +186,7 @@ static void on_host(const struct engine_host *host, const struct err *err,
 {
     struct visit *v = user;
 
+    v->call = NULL;
     if (err != NULL) {
         tell(v, "engine host", "fail", NULL, "%s", err->msg);
     } else {
@@ -186,7 +196,7 @@ static void on_host(const struct engine_host *host, const struct err *err,
              host->storage_driver, host->rootless ? ", rootless" : "");
         check_disk(v, host->root_dir);
     }
-    engine_network_list(v->link->engine, NULL, on_networks, v);
+    v->call = engine_network_list(v->link->engine, NULL, on_networks, v);
 }
 
 static void on_networks(const struct engine_object *list, size_t count,
@@ -195,6 +205,7 @@ static void on_networks(const struct engine_object *list, size_t count,
     struct visit *v = user;
 
     (void)list;
+    v->call = NULL;
     if (err != NULL)
         tell(v, "networks", "fail", NULL, "%s", err->msg);
     else
@@ -202,7 +213,8 @@ static void on_networks(const struct engine_object *list, size_t count,
              count + 4 > DEFAULT_NETWORKS ? "docker network prune" : NULL,
              "%zu in use; the engine's default pools make %d", count,
              DEFAULT_NETWORKS);
-    engine_image_list(v->link->engine, "cvx.kind=standin", on_standins, v);
+    v->call =
+        engine_image_list(v->link->engine, "cvx.kind=standin", on_standins, v);
 }
 
 static void on_standins(const struct engine_object *list, size_t count,
@@ -210,6 +222,8 @@ static void on_standins(const struct engine_object *list, size_t count,
 {
     struct visit *v = user;
     cleanup_str struct str names = { 0 };
+
+    v->call = NULL;
 
     for (size_t i = 0; err == NULL && i < count; i++)
         if (list[i].name[0] != '\0')

@@ -107,8 +107,7 @@ static int read_manifest(struct input *in, const char *dir, struct err *err)
     if (in->dir == NULL)
         in->dir = xstrdup(path);
     slash = strrchr(in->dir, '/');
-    if (slash > in->dir)
-        *slash = '\0';
+    slash[slash == in->dir ? 1 : 0] = '\0'; /* "/" stays itself */
     return 0;
 }
 
@@ -187,7 +186,10 @@ int input_load(struct input *in, const struct cJSON *body,
     in->app = input_app_name(control_text(body, "app"), in->dir);
     if (in->app == NULL)
         return err_set(err, ERR_INVALID,
-                       "this directory's name makes no app name: use -a APP");
+                       *control_text(body, "app") != '\0'
+                           ? "-a: an app's name has letters or digits"
+                           : "this directory's name makes no app name: use "
+                             "-a APP");
     if (store_env_load(store, in->app, &in->env, err) < 0 ||
         add_env_files(in, dir, body, err) < 0 ||
         add_env_args(in, body, err) < 0)

@@ -32,6 +32,7 @@ static void on_leftover_networks(const struct engine_object *list, size_t count,
 static void on_leftover_volumes(const struct engine_object *list, size_t count,
                                 const struct err *err, void *user);
 static void on_engine_closed(void *user);
+static void sweep(struct link *link);
 
 static struct link *find(struct rack *r, const char *endpoint)
 {
@@ -79,6 +80,8 @@ void rack_link(struct rack *r, const struct env *client_env, link_cb cb,
         return;
     }
     if (link->state == LINK_UP) {
+        if (link->dirty)
+            sweep(link);
         cb(link, NULL, user);
         return;
     }
@@ -105,10 +108,13 @@ static void tell_waiters(struct link *link, const struct err *err)
 
 static void sweep(struct link *link)
 {
-    cleanup_free char *label =
-        xasprintf("cvx.rack=%s", link->rack->store.rack_id);
+    cleanup_free char *label = NULL;
 
-    link->sweeps = 0;
+    if (link->sweeping)
+        return;
+    label = xasprintf("cvx.rack=%s", link->rack->store.rack_id);
+    link->sweeping = true;
+    link->dirty = false;
     engine_container_list(link->engine, label, on_leftover_containers, link);
 }
 
@@ -166,8 +172,11 @@ static void on_leftover_containers(const struct engine_state *list,
 {
     struct link *link = user;
 
-    if (err != NULL)
+    if (err != NULL) {
+        link->sweeping = false;
+        link->dirty = true;
         return;
+    }
     link->sweeps = 1; /* this call itself */
     for (size_t i = 0; i < count; i++) {
         if (!is_leftover(link, &list[i].labels))
@@ -190,6 +199,7 @@ static void on_leftover_gone(const struct err *err, void *user)
         log_warn("rack", "a leftover stays: %s", err->msg);
     if (--link->sweeps > 0)
         return;
+    link->sweeping = false;
     label = xasprintf("cvx.rack=%s", link->rack->store.rack_id);
     engine_network_list(link->engine, label, on_leftover_networks, link);
     engine_volume_list(link->engine, label, on_leftover_volumes, link);

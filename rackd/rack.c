@@ -44,17 +44,23 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
 
     r->loop = loop;
     r->idle_s = idle_s;
-    r->started = uv_now(loop);
+    r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
     r->notes = image_notes_new();
-    *out = r;
     if (store_open(&r->store, "local", err) < 0 ||
-        control_new(&r->control, loop, routes, r, err) < 0)
+        control_new(&r->control, loop, routes, r, err) < 0) {
+        rack_free(r);
         return -1;
-    if (control_listen(r->control, socket_path, err) < 0)
+    }
+    if (control_listen(r->control, socket_path, err) < 0) {
+        control_close(r->control, on_part_closed, r);
+        uv_run(loop, UV_RUN_DEFAULT); /* only what was just made is on it */
+        rack_free(r);
         return err_wrap(err, "cannot listen");
+    }
     uv_timer_init(loop, &r->idle_timer);
     uv_timer_start(&r->idle_timer, on_idle_check, IDLE_CHECK_MS, IDLE_CHECK_MS);
+    *out = r;
     return 0;
 }
 
@@ -100,24 +106,25 @@ void rack_run_ended(struct rack *r)
         close_when_empty(r);
 }
 
+/* Clients first: those who wait for an engine let go of it. */
 static void close_when_empty(struct rack *r)
 {
-    struct link *link, *next;
-
     if (r->runs != NULL || r->closing)
         return;
     r->closing = true;
     uv_close((uv_handle_t *)&r->idle_timer, on_timer_closed);
     control_close(r->control, on_part_closed, r);
-    DL_FOREACH_SAFE (r->links, link, next) {
-        DL_DELETE(r->links, link);
-        link_close(link);
-    }
 }
 
 static void on_part_closed(void *user)
 {
-    (void)user; /* the loop ends when the last handle has */
+    struct rack *r = user;
+    struct link *link, *next;
+
+    DL_FOREACH_SAFE (r->links, link, next) {
+        DL_DELETE(r->links, link);
+        link_close(link);
+    }
 }
 
 static void on_timer_closed(uv_handle_t *handle)

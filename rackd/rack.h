@@ -45,6 +45,7 @@ struct link {
     bool podman;
     struct waiter *waiters; /* for its hello */
     unsigned sweeps;        /* leftovers being removed */
+    bool sweeping, dirty;   /* dirty: something was left since the last sweep */
     struct link *prev, *next;
 };
 

@@ -14,7 +14,10 @@
 #include "rack.h"
 #include "run/session.h"
 
-#define HEX      "0123456789abcdef"
+#define HEX "0123456789abcdef"
+/* Ten years: what is longer does not end. */
+#define SECONDS_MAX 315360000u
+
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 /*
@@ -168,13 +171,13 @@ static void end_lease(struct app_run *run, int status)
     run->req = NULL;
 }
 
-static void tell_log_lines(struct app_run *run)
+static void tell_lines_below(struct app_run *run, size_t high_water)
 {
     const struct hub_line *line;
     uint64_t lost;
 
     while (run->req != NULL && run->sub != NULL &&
-           control_queued(run->req) < CONTROL_HIGH_WATER &&
+           control_queued(run->req) < high_water &&
            (line = hub_next(run->sub, &lost)) != NULL) {
         cleanup_str struct str text = { 0 };
 
@@ -185,6 +188,11 @@ static void tell_log_lines(struct app_run *run)
         view_line(&text, line, run_ms(run));
         control_event_text(run->req, str_c(&text), text.len);
     }
+}
+
+static void tell_log_lines(struct app_run *run)
+{
+    tell_lines_below(run, CONTROL_HIGH_WATER);
     if (run->req != NULL && control_queued(run->req) >= CONTROL_HIGH_WATER)
         control_on_drain(run->req, on_drain, run);
 }
@@ -203,6 +211,13 @@ static void on_drain(struct control_req *req, void *user)
 /* ---- a run's life
  * ------------------------------------------------------------------ */
 
+static unsigned seconds_of(const struct cJSON *body, const char *name)
+{
+    double s = control_number(body, name, 0);
+
+    return s > 0 && s <= SECONDS_MAX ? (unsigned)s : s > 0 ? SECONDS_MAX : 0;
+}
+
 static struct app_run *run_new(struct rack *r, const struct cJSON *body)
 {
     struct app_run *run = xcalloc(1, sizeof(*run));
@@ -218,8 +233,8 @@ static struct app_run *run_new(struct rack *r, const struct cJSON *body)
     run->no_build = control_bool(body, "no_build");
     run->no_cache = control_bool(body, "no_cache");
     run->exit_on_failure = control_bool(body, "exit_on_failure");
-    run->wait_timeout_s = (unsigned)control_number(body, "wait_timeout", 0);
-    run->ttl_s = (unsigned)control_number(body, "ttl", 0);
+    run->wait_timeout_s = seconds_of(body, "wait_timeout");
+    run->ttl_s = seconds_of(body, "ttl");
     uv_timer_init(r->loop, &run->ttl_timer);
     DL_APPEND(r->runs, run);
     return run;
@@ -368,7 +383,9 @@ static void on_link(struct link *link, const struct err *err, void *user)
         run_close(run);
         return;
     }
-    if (err != NULL)
+    if (run->rack->quitting)
+        refuse(run, "this rackd is ending", NULL, "try again");
+    else if (err != NULL)
         refuse(run, "no container engine answers", err->msg, engine_todo(run));
     else
         begin_session(run, link);
@@ -391,6 +408,8 @@ static void on_run_event(const struct run_event *event, void *user)
         event->type == RUN_REMOVED || event->type == RUN_READY)
         tell_log_lines(run); /* what led to it comes first */
     tell(run, event_json(run, event));
+    if (event->type == RUN_REMOVED && event->left > 0)
+        run->link->dirty = true;
     if (event->type == RUN_READY && run->detach)
         hand_over(run);
 }
@@ -422,7 +441,7 @@ static void on_session_gone(int status, void *user)
     struct app_run *run = user;
 
     run->session = NULL;
-    tell_log_lines(run);
+    tell_lines_below(run, SIZE_MAX); /* the last ones: the hub bounds them */
     end_lease(run, status);
     for (size_t i = 0; i < run->watcher_count; i++) {
         struct watcher *w = run->watchers[i];

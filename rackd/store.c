@@ -57,6 +57,18 @@ static int make_dirs(const char *path, struct err *err)
     return 0;
 }
 
+/* It may have been made by hand. */
+static int make_private(const char *dir, struct err *err)
+{
+    struct stat st;
+
+    if (stat(dir, &st) == 0 && (st.st_mode & 077) != 0 &&
+        chmod(dir, st.st_mode & 0700) < 0)
+        return err_set(err, ERR_SYSTEM, "others may read %s: %s", dir,
+                       strerror(errno));
+    return 0;
+}
+
 /* A missing file is an empty one. */
 static int load(const char *path, struct str *out, struct err *err)
 {
@@ -69,17 +81,23 @@ static int load(const char *path, struct str *out, struct err *err)
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "cannot read %s: %s", path,
                        strerror(errno));
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < STATE_FILE_MAX)
+    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len <= STATE_FILE_MAX)
         str_add_len(out, buf, (size_t)n);
+    if (n < 0)
+        err_set(err, ERR_SYSTEM, "cannot read %s: %s", path, strerror(errno));
     close(fd);
-    return 0;
+    if (n > 0) /* half of it would be written back one day */
+        return err_set(err, ERR_INVALID, "%s is larger than %zu MiB", path,
+                       STATE_FILE_MAX >> 20);
+    return n < 0 ? -1 : 0;
 }
 
 static int save(const char *path, const char *text, size_t len, struct err *err)
 {
     cleanup_free char *temp = xasprintf("%s.new", path);
     int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 &&
+              write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 
     if (fd >= 0)
         close(fd);
@@ -146,7 +164,8 @@ int store_open(struct store *st, const char *rack, struct err *err)
                        "set: there is no place for state");
     apps = xasprintf("%s/apps", st->dir);
     password = xasprintf("%s/password", st->dir);
-    if (make_dirs(apps, err) < 0 || take_id(st, err) < 0 ||
+    if (make_dirs(apps, err) < 0 || make_private(st->dir, err) < 0 ||
+        take_id(st, err) < 0 ||
         remember(password, st->password, sizeof(st->password) - 1, err) < 0)
         return -1;
     return 0;
@@ -154,7 +173,7 @@ int store_open(struct store *st, const char *rack, struct err *err)
 
 void store_release(struct store *st)
 {
-    if (st->lock_fd >= 0)
+    if (st->dir != NULL && st->lock_fd >= 0)
         close(st->lock_fd);
     free(st->dir);
     *st = (struct store){ 0 };

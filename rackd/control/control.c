@@ -177,7 +177,7 @@ const char *control_arg(const struct control_req *req)
 
 const char *control_query(const struct control_req *req, const char *name)
 {
-    const char *value = httpd_query(req->http, name);
+    const char *value = req->http == NULL ? NULL : httpd_query(req->http, name);
 
     return value == NULL ? "" : value;
 }

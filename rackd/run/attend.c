@@ -38,7 +38,7 @@ static void on_backoff(uv_timer_t *timer);
 
 static int published_at(const struct item *it, int container)
 {
-    for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++)
+    for (size_t i = 0; i < it->plan->ports.len; i++)
         if (it->plan->ports.v[i].container == container)
             return it->host_ports[i];
     return 0;
@@ -118,6 +118,7 @@ void item_unattend(struct item *it)
 static void become_ready(struct item *it)
 {
     it->was_ready = true;
+    it->remade = 0;
     item_set_state(it, ITEM_READY, NULL);
     session_poke(it->s);
 }
@@ -211,24 +212,30 @@ void item_died(struct item *it, int status, bool oom)
     it->died = true;
     it->exit_status = status;
     it->oom = oom;
+    if (it->state != ITEM_STARTING) /* else the start's answer goes on */
+        item_hear_out(it);
+}
+
+void item_hear_out(struct item *it)
+{
     uv_timer_start(&it->timer, on_last_words,
                    it->attach != NULL ? LAST_WORDS_MS : 0, 0);
 }
 
 void item_output_ended(struct item *it)
 {
-    if (it->died && it->s->state != SESSION_STOPPING)
-        uv_timer_start(&it->timer, on_last_words, 0, 0);
+    if (it->died && it->state != ITEM_STARTING &&
+        it->s->state != SESSION_STOPPING)
+        item_hear_out(it);
 }
 
 static void on_last_words(uv_timer_t *timer)
 {
     struct item *it = container_of(timer, struct item, timer);
 
-    if (it->call != NULL) { /* the start's answer, or a postStart */
-        uv_timer_start(timer, on_last_words, 10, 0);
-        return;
-    }
+    if (it->call != NULL) /* a postStart, of what is no more */
+        engine_cancel(it->call);
+    it->call = NULL;
     if (it->attach != NULL)
         engine_cancel(it->attach);
     it->attach = NULL;

@@ -23,11 +23,12 @@ struct build {
     const struct plan_build *plan;
     enum build_state state;
     char *tag, *dir;
+    char *image;     /* its id, once it is built */
     struct strv env; /* the plan's build_env: borrowed by the worker */
 
-    uv_work_t work; /* reading or packing, off the loop */
-    bool working;
-    struct err err; /* the worker's */
+    uv_work_t work;         /* reading or packing, off the loop */
+    bool working, unqueued; /* unqueued: taken back before it ran */
+    struct err err;         /* the worker's */
 
     struct dockerfile file;
     struct image **bases;
@@ -110,6 +111,7 @@ void build_free(struct build *b)
     strv_release(&b->env);
     free(b->bases);
     free(b->tag);
+    free(b->image);
     free(b->dir);
     free(b->dockerfile_name);
     free(b);
@@ -120,9 +122,9 @@ enum build_state build_state(const struct build *b)
     return b->state;
 }
 
-const char *build_tag(const struct build *b)
+const char *build_image(const struct build *b)
 {
-    return b->tag;
+    return b->image != NULL ? b->image : b->tag;
 }
 
 bool build_cancel(struct build *b)
@@ -130,6 +132,8 @@ bool build_cancel(struct build *b)
     if (b->call != NULL)
         engine_cancel(b->call);
     b->call = NULL;
+    if (b->working && !b->unqueued)
+        b->unqueued = uv_cancel((uv_req_t *)&b->work) == 0;
     return !b->working;
 }
 
@@ -295,11 +299,11 @@ static void on_built(const char *id, const struct err *err, void *user)
     struct build *b = user;
     cleanup_free char *why = NULL, *lines = NULL;
 
-    (void)id;
     b->call = NULL;
     close(b->context_fd);
     b->context_fd = -1;
     if (err == NULL) {
+        b->image = xstrdup(id);
         set_state(b, BUILD_DONE, "built");
         session_poke(b->s);
         return;

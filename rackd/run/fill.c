@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "engine/context.h"
 #include "run/internal.h"
@@ -20,52 +19,53 @@ static void put(struct item *it);
 static void on_put(const struct err *err, void *user);
 static void on_again(uv_timer_t *timer);
 
-/* The tar of what must be in it before it starts; NULL: nothing. */
-static char *files_of(struct item *it, size_t *len)
+/* The tar of what must be in it before it starts; none where there is
+ * nothing. */
+static int add_files(struct item *it, struct err *err)
 {
     cleanup_strv struct strv paths = { 0 }, texts = { 0 };
-    struct err err = { 0 };
-    char *tar = NULL;
 
     for (size_t i = 0; i < it->plan->files.len; i++) {
         strv_add(&paths, it->plan->files.v[i].path);
         strv_add(&texts, it->plan->files.v[i].text);
     }
-    if (paths.len > 0 && context_files(&tar, len, &paths, &texts, &err) < 0)
-        log_error("run", "%s: %s", it->source, err.msg);
-    return tar;
+    if (paths.len == 0)
+        return 0;
+    return context_files(&it->archive, &it->archive_len, &paths, &texts, err);
 }
 
 /* An efs volume's root gets its owner and mode from the first that mounts it:
  * the engine extracts archives through the mounts of a created container. */
-static char *owners_of(struct item *it, size_t *len)
+static int add_owner(struct item *it, struct err *err)
 {
     for (size_t i = 0; i < it->plan->mounts.len; i++) {
         const struct plan_mount *m = &it->plan->mounts.v[i];
         const struct plan_volume *v;
-        struct err err = { 0 };
-        char *tar = NULL;
 
-        if (m->volume < 0 || it->s->volumes[m->volume].owned)
+        if (m->volume < 0 || it->s->volumes[m->volume].owning)
             continue;
         v = &it->s->spec.plan->volumes.v[m->volume];
         if (v->kind != PLAN_VOLUME_EFS || v->uid < 0)
             continue;
-        it->s->volumes[m->volume].owned = true;
-        if (context_directory(&tar, len, m->target, v->uid, v->gid, v->mode,
-                              &err) == 0)
-            return tar;
-        log_error("run", "%s: %s", it->source, err.msg);
+        it->owns = &it->s->volumes[m->volume];
+        it->owns->owning = true;
+        return context_directory(&it->archive, &it->archive_len, m->target,
+                                 v->uid, v->gid, v->mode, err);
     }
-    return NULL;
+    return 0;
 }
 
 void item_fill(struct item *it)
 {
-    if (it->state != ITEM_FILLING)
-        it->archive = files_of(it, &it->archive_len);
-    if (it->archive == NULL)
-        it->archive = owners_of(it, &it->archive_len);
+    struct err err = { 0 };
+    int rc = it->state == ITEM_FILLING ? 0 : add_files(it, &err);
+
+    if (rc == 0 && it->archive == NULL)
+        rc = add_owner(it, &err);
+    if (rc < 0) {
+        item_fail_step(it, "put files into", &err);
+        return;
+    }
     if (it->archive == NULL) {
         item_wait(it);
         return;
@@ -97,10 +97,14 @@ static void on_put(const struct err *err, void *user)
     }
     free(it->archive);
     it->archive = NULL;
-    if (err != NULL)
+    if (err != NULL) {
         item_fail_step(it, "put files into", err);
-    else
-        item_fill(it);
+        return;
+    }
+    if (it->owns != NULL)
+        it->owns->owned = true;
+    it->owns = NULL;
+    item_fill(it);
 }
 
 static void on_again(uv_timer_t *timer)

@@ -44,8 +44,11 @@ struct image *image_get(struct session *s, const char *ref, const char *standin,
     const char *noted;
 
     for (size_t i = 0; i < s->image_count; i++)
-        if (strcmp(s->images[i]->ref, ref) == 0)
+        if (strcmp(s->images[i]->ref, ref) == 0) {
+            if (s->images[i]->standin == NULL)
+                s->images[i]->standin = standin;
             return s->images[i];
+        }
     img = xcalloc(1, sizeof(*img));
     img->s = s;
     img->ref = xstrdup(ref);

@@ -77,7 +77,9 @@ struct build;
 struct build *build_new(struct session *s, const struct plan_build *plan);
 void build_poke(struct build *b);
 enum build_state build_state(const struct build *b);
-const char *build_tag(const struct build *b);
+/* What to create from: its image's id, so that a build of the same app in
+ * another session cannot put another image under the tag meanwhile. */
+const char *build_image(const struct build *b);
 /* True once no work of it is under way; frees nothing. */
 bool build_cancel(struct build *b);
 void build_free(struct build *b);
@@ -101,8 +103,6 @@ enum item_state {
     ITEM_GONE, /* nothing of it is on the engine */
 };
 
-#define ITEM_PORTS_MAX 64
-
 struct item {
     struct session *s;
     enum item_kind kind;
@@ -117,8 +117,12 @@ struct item {
 
     char *id; /* of the container; NULL: none */
     char *ip;
-    int host_ports[ITEM_PORTS_MAX]; /* by index in plan->ports; 0: none */
+    int *host_ports; /* by index in plan->ports; 0: none */
     unsigned port_tries;
+    unsigned image_tries;     /* creates in a row that missed the image */
+    unsigned remade;          /* in a row, after somebody removed it */
+    bool left;                /* its removal failed */
+    struct volume_step *owns; /* whose root is being given its owner */
 
     char *archive; /* on its way into the container (fill.c) */
     size_t archive_len;
@@ -160,7 +164,7 @@ const char *item_state_word(const struct item *it);
 const char *item_kind_word(enum item_kind kind);
 
 /* item_ports.c: a host port for every published one, as the engine wants them
- * in `out` (ITEM_PORTS_MAX). -1: the session has failed. */
+ * in `out`, one each. -1: the session has failed. */
 int item_choose_ports(struct item *it, struct engine_port *out);
 
 /* fill.c: put files and owners into the created container, then go on. */
@@ -175,10 +179,18 @@ void item_fail_step(struct item *it, const char *step, const struct err *err);
 /* Its output has ended. */
 void item_output_ended(struct item *it);
 
+/* Listen to its output again, after the engine went away and came back. */
+void item_listen(struct item *it);
+
+/* Its name on the engine; the caller frees it. */
+char *item_container_name(const struct item *it);
+
 /* attend.c: it runs, watch over it until it ends. */
 void item_attend(struct item *it);
 void item_unattend(struct item *it);
 void item_backoff(struct item *it);
+/* It has ended: wait for the rest of its output, then deal with it. */
+void item_hear_out(struct item *it);
 
 /* teardown.c */
 void item_take_down(struct item *it, bool now);
@@ -193,6 +205,8 @@ bool net_is_up(const struct session *s);
 /* Removes volumes and network; pokes the session when they are gone. */
 void net_take_down(struct session *s);
 bool net_is_gone(const struct session *s);
+/* Forget what the engine does not let go; says what. */
+void net_give_up(struct session *s, const struct err *err);
 
 /* ---- the session ----------------------------------------------------------
  */
@@ -206,8 +220,16 @@ enum session_state {
 
 struct volume_step {
     struct session *session;
-    char *name;                   /* on the engine */
-    bool keep, made, owned, gone; /* owned: its root has owner and mode */
+    char *name; /* on the engine */
+    bool keep, made, gone;
+    bool owning, owned; /* its root gets, has owner and mode */
+    struct engine_call *call;
+};
+
+/* A container that is not in the books, or no longer. */
+struct sweep_step {
+    struct session *session;
+    char *name;
     struct engine_call *call;
 };
 
@@ -231,8 +253,10 @@ struct session {
 
     struct engine_call *events;
     bool events_ready;
-    unsigned events_lost; /* times the engine went away */
-    uv_timer_t events_timer, wait_timer;
+    unsigned events_lost;    /* times the engine went away */
+    uv_timer_t events_timer; /* the next try to reach the engine */
+    uv_timer_t wait_timer;   /* starting: too late; then: network, again */
+    uv_timer_t limit_timer;  /* of the teardown */
     unsigned open_handles;
 
     struct image **images;
@@ -240,9 +264,13 @@ struct session {
     struct build **builds; /* one per plan build */
     struct item *items;    /* utlist */
     struct engine_call *sweep, *relist;
+    uint64_t relist_asked; /* loop clock */
+    struct sweep_step *sweeps;
+    size_t sweep_count, sweep_left;
+    uint64_t unreachable_since; /* loop clock; 0: the engine answers */
     bool swept, in_poke, poke_again, closing;
     unsigned removed_containers, removed_networks, removed_volumes;
-    unsigned sweep_left;
+    unsigned left; /* objects that could not be removed */
     unsigned long calls_before;
 };
 
@@ -255,6 +283,10 @@ void session_warn(struct session *s, const char *fmt, ...)
 /* teardown.c: what a poke does while stopping; and the last step of all. */
 void teardown_poke(struct session *s);
 void session_end_if_gone(struct session *s);
+
+/* The engine does not answer: is it worth while to ask again? Then it pokes
+ * the session soon. */
+bool teardown_again(struct session *s, const struct err *err);
 
 /* Something could not be removed: said, and the status is 1. */
 void teardown_failed(struct session *s, const char *kind, const char *name,

@@ -12,6 +12,11 @@
  * others, this many times. */
 #define PORT_TRIES 4
 
+/* So often in a row a create may miss its image, and a container may be gone
+ * before it runs: what says so for ever must not keep us busy for ever. */
+#define IMAGE_TRIES  2
+#define REMADE_TRIES 3
+
 /*
  * In order of time: the container is created, filled with files, attached and
  * started; attend.c looks after it while it runs.
@@ -75,6 +80,7 @@ struct item *item_new(struct session *s, enum item_kind kind,
     it->s = s;
     it->kind = kind;
     it->plan = plan;
+    it->host_ports = xcalloc(plan->ports.len + 1, sizeof(*it->host_ports));
     uv_timer_init(s->spec.loop, &it->timer);
     it->timer_open = true;
     s->open_handles++;
@@ -88,6 +94,7 @@ void item_free(struct item *it)
     free(it->source);
     free(it->id);
     free(it->ip);
+    free(it->host_ports);
     free(it->unhealthy_why);
     free(it->archive);
     free(it);
@@ -101,7 +108,7 @@ static const char *image_of(const struct item *it)
     if (it->plan->build >= 0) {
         const struct build *b = it->s->builds[it->plan->build];
 
-        return build_state(b) == BUILD_DONE ? build_tag(b) : NULL;
+        return build_state(b) == BUILD_DONE ? build_image(b) : NULL;
     }
     return it->image->state == IMAGE_READY || it->image->state == IMAGE_ASSUMED
                ? it->image->use
@@ -114,6 +121,17 @@ static bool volumes_are_made(const struct item *it)
         int v = it->plan->mounts.v[i].volume;
 
         if (v >= 0 && !it->s->volumes[v].made)
+            return false;
+    }
+    return true;
+}
+
+static bool volumes_are_owned(const struct item *it)
+{
+    for (size_t i = 0; i < it->plan->mounts.len; i++) {
+        int v = it->plan->mounts.v[i].volume;
+
+        if (v >= 0 && it->s->volumes[v].owning && !it->s->volumes[v].owned)
             return false;
     }
     return true;
@@ -133,7 +151,7 @@ static bool dependencies_are_ready(const struct item *it)
 {
     const struct plan_service *svc = it->service;
 
-    if (!it->s->events_ready)
+    if (!it->s->events_ready || !volumes_are_owned(it))
         return false;
     if (svc == NULL)
         return true;
@@ -234,7 +252,7 @@ static void choose_address(struct item *it)
         it->ip = xstrdup(ip);
 }
 
-static char *container_name(const struct item *it)
+char *item_container_name(const struct item *it)
 {
     const char *app = it->s->spec.plan->app;
 
@@ -254,10 +272,12 @@ static void create(struct item *it)
 {
     struct session *s = it->s;
     const struct plan_container *p = it->plan;
-    struct engine_port ports[ITEM_PORTS_MAX];
-    struct engine_mount mounts[ITEM_PORTS_MAX];
+    cleanup_free struct engine_port *ports =
+        xcalloc(p->ports.len + 1, sizeof(*ports));
+    cleanup_free struct engine_mount *mounts =
+        xcalloc(p->mounts.len + 1, sizeof(*mounts));
     cleanup_strv struct strv labels = { 0 };
-    cleanup_free char *name = container_name(it);
+    cleanup_free char *name = item_container_name(it);
 
     if (item_choose_ports(it, ports) < 0)
         return;
@@ -294,7 +314,7 @@ static void create(struct item *it)
                                 on_created, it);
 }
 
-/* Create again with other ports, or after somebody removed it. */
+/* Create again, with other ports or after somebody removed it. */
 static void start_over(struct item *it)
 {
     free(it->id);
@@ -311,6 +331,8 @@ void item_fail_step(struct item *it, const char *step, const struct err *err)
 
     const char *todo = explain_engine(err->msg);
 
+    if (it->plan->build >= 0 && err->code == ERR_NOT_FOUND && it->id == NULL)
+        todo = "its image is not built yet: start without --no-build";
     if (todo != NULL && it->kind == ITEM_RESOURCE &&
         strstr(todo, "`command`") != NULL)
         todo = "is it an image of that type? check `image` of the resource in "
@@ -327,13 +349,16 @@ static void on_created(const char *id, const struct err *err, void *user)
         it->id = xstrdup(id);
     if (it->s->state == SESSION_STOPPING) {
         item_take_down(it, it->s->stop_now);
+        session_poke(it->s); /* it may have been the last one */
         return;
     }
     if (err == NULL) {
+        it->image_tries = 0;
         item_fill(it);
         return;
     }
-    if (err->code == ERR_NOT_FOUND && it->image != NULL) {
+    if (err->code == ERR_NOT_FOUND && it->image != NULL &&
+        it->image_tries++ < IMAGE_TRIES) {
         item_set_state(it, ITEM_WAITING, "its image");
         image_missing(it->image);
         return;
@@ -345,16 +370,21 @@ static void on_created(const char *id, const struct err *err, void *user)
 /* ---- output and start ------------------------------------------------------
  */
 
-static void attach(struct item *it)
+void item_listen(struct item *it)
 {
     if (it->demux != NULL)
         demux_free(it->demux);
     it->demux = demux_new(false, on_line, it);
-    it->died = false;
-    it->lines = 0;
-    item_set_state(it, ITEM_ATTACHING, NULL);
     it->attach = engine_container_attach(it->s->spec.engine, it->id, on_output,
                                          on_attached, on_output_end, it);
+}
+
+static void attach(struct item *it)
+{
+    it->died = it->oom = false;
+    it->lines = 0;
+    item_set_state(it, ITEM_ATTACHING, NULL);
+    item_listen(it);
 }
 
 static void on_attached(const struct err *err, void *user)
@@ -370,8 +400,13 @@ static void on_output(const char *data, size_t len, void *user)
     struct item *it = user;
     struct err err = { 0 };
 
-    if (demux_feed(it->demux, data, len, &err) < 0)
-        session_warn(it->s, "output of %s: %s", it->name, err.msg);
+    if (demux_feed(it->demux, data, len, &err) == 0)
+        return;
+    /* It stays so: said once, and nothing more is read. */
+    session_warn(it->s, "output of %s: %s", it->name, err.msg);
+    engine_cancel(it->attach);
+    it->attach = NULL;
+    item_output_ended(it);
 }
 
 static void on_line(enum demux_stream stream, const char *data, size_t len,
@@ -402,7 +437,8 @@ static void on_output_end(const struct err *err, void *user)
     if (it->state == ITEM_ATTACHING) {
         struct err gone = { .code = ERR_PROTOCOL, .msg = "no output stream" };
 
-        if (err != NULL && err->code == ERR_NOT_FOUND)
+        if (err != NULL && err->code == ERR_NOT_FOUND &&
+            it->remade++ < REMADE_TRIES)
             start_over(it);
         else
             item_fail_step(it, "attach to", err != NULL ? err : &gone);
@@ -433,27 +469,30 @@ static bool has_fixed_port(const struct item *it)
     return false;
 }
 
-static void on_started(const struct err *err, void *user)
+static void started(struct item *it)
 {
-    struct item *it = user;
     struct timespec now;
 
-    it->call = NULL;
-    if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->stop_now);
-        return;
-    }
-    if (err == NULL) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        it->started_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-        it->running_since = uv_now(it->s->spec.loop);
+    clock_gettime(CLOCK_REALTIME, &now);
+    it->started_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    it->running_since = uv_now(it->s->spec.loop);
+    if (!it->died) {
         item_attend(it);
         return;
     }
+    /* Its end has overtaken the answer to its start. */
+    item_set_state(it, ITEM_CHECKING, NULL);
+    item_hear_out(it);
+}
+
+static void start_failed(struct item *it, const struct err *err)
+{
+    it->died = false; /* an engine may report the end of what never ran */
     if (it->attach != NULL)
         engine_cancel(it->attach);
     it->attach = NULL;
-    if (err->code == ERR_NOT_FOUND && it->was_ready) {
+    if (err->code == ERR_NOT_FOUND && it->was_ready &&
+        it->remade++ < REMADE_TRIES) {
         start_over(it);
     } else if (is_port_clash(err->msg) && !has_fixed_port(it) &&
                it->port_tries < PORT_TRIES) {
@@ -463,6 +502,19 @@ static void on_started(const struct err *err, void *user)
     } else {
         item_fail_step(it, "start", err);
     }
+}
+
+static void on_started(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (it->s->state == SESSION_STOPPING)
+        item_take_down(it, it->s->stop_now);
+    else if (err == NULL)
+        started(it);
+    else
+        start_failed(it, err);
 }
 
 /* The container whose ports were taken is gone: once more, with others. */

@@ -8,7 +8,7 @@
 static bool port_is_ours(const struct session *s, int port)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)
-        for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++)
+        for (size_t i = 0; i < it->plan->ports.len; i++)
             if (it->host_ports[i] == port)
                 return true;
     return false;

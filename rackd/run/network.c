@@ -34,8 +34,10 @@ bool net_is_up(const struct session *s)
 void net_start(struct session *s)
 {
     s->net_name = xasprintf("%s-%s", s->spec.plan->app, s->id);
+    s->volumes = xcalloc(s->spec.plan->volumes.len + 1, sizeof(*s->volumes));
     create_network(s);
-    create_volumes(s);
+    if (s->state != SESSION_STOPPING)
+        create_volumes(s);
 }
 
 /* ---- network ---------------------------------------------------------------
@@ -86,18 +88,26 @@ static bool is_overlap(const char *words)
            strstr(words, "conflicts with network") != NULL;
 }
 
+/* The answer was lost, so the engine may have done it: try to undo it. */
+static bool may_be_made(const struct err *err)
+{
+    return err->code == ERR_TIMEOUT || err->code == ERR_UNAVAILABLE;
+}
+
 static void on_network(const char *id, const struct err *err, void *user)
 {
     struct session *s = user;
     bool overlap = err != NULL && is_overlap(err->msg);
 
     s->net_call = NULL;
-    s->net = err == NULL ? NET_READY : NET_IDLE;
-    if (err == NULL) {
-        s->net_id = xstrdup(id);
-    } else if (s->state == SESSION_STOPPING) {
-        s->net = NET_GONE;
-    } else if (overlap && s->subnets_tried.len < SUBNET_TRIES) {
+    s->net = err == NULL || may_be_made(err) ? NET_READY : NET_IDLE;
+    if (s->net == NET_READY)
+        s->net_id = xstrdup(err == NULL ? id : s->net_name);
+    if (err == NULL || s->state == SESSION_STOPPING) {
+        session_poke(s);
+        return;
+    }
+    if (overlap && s->subnets_tried.len < SUBNET_TRIES) {
         create_network(s);
         return;
     } else if (overlap || explain_is_pool(err->msg)) {
@@ -127,7 +137,6 @@ static void create_volumes(struct session *s)
 {
     const struct plan *p = s->spec.plan;
 
-    s->volumes = xcalloc(p->volumes.len + 1, sizeof(*s->volumes));
     for (size_t i = 0; i < p->volumes.len; i++) {
         cleanup_strv struct strv labels = { 0 };
         struct volume_step *v = &s->volumes[i];
@@ -150,7 +159,7 @@ static void on_volume(const struct err *err, void *user)
     cleanup_free char *text = NULL;
 
     v->call = NULL;
-    v->made = err == NULL;
+    v->made = err == NULL || may_be_made(err);
     if (err != NULL && s->state != SESSION_STOPPING) {
         text = xasprintf("cannot create volume %s", v->name);
         session_fail(s, 1, text, err->msg, explain_engine(err->msg));
@@ -177,6 +186,8 @@ static void on_volume_gone(const struct err *err, void *user)
     struct volume_step *v = user;
 
     v->call = NULL;
+    if (err != NULL && teardown_again(v->session, err))
+        return;
     if (err != NULL)
         teardown_failed(v->session, "volume", v->name, err);
     else
@@ -212,7 +223,12 @@ static void on_network_gone(const struct err *err, void *user)
     struct session *s = user;
 
     s->net_call = NULL;
-    if (err != NULL && s->net_remove_tries++ < REMOVE_TRIES) {
+    if (err != NULL && teardown_again(s, err)) {
+        s->net = NET_READY;
+        return;
+    }
+    if (err != NULL && !may_be_made(err) &&
+        s->net_remove_tries++ < REMOVE_TRIES) {
         uv_timer_start(&s->wait_timer, on_remove_again, REMOVE_AGAIN_MS, 0);
         return;
     }
@@ -237,4 +253,25 @@ bool net_is_gone(const struct session *s)
         if (!s->volumes[i].gone)
             return false;
     return s->net == NET_GONE;
+}
+
+void net_give_up(struct session *s, const struct err *err)
+{
+    for (size_t i = 0; i < s->spec.plan->volumes.len; i++) {
+        struct volume_step *v = &s->volumes[i];
+
+        if (v->call != NULL)
+            engine_cancel(v->call);
+        if (!v->gone && !v->keep && (v->call != NULL || v->made))
+            teardown_failed(s, "volume", v->name, err);
+        v->call = NULL;
+        v->gone = true;
+    }
+    if (s->net_call != NULL)
+        engine_cancel(s->net_call);
+    s->net_call = NULL;
+    uv_timer_stop(&s->wait_timer);
+    if (s->net != NET_IDLE && s->net != NET_GONE)
+        teardown_failed(s, "network", s->net_name, err);
+    s->net = NET_GONE;
 }

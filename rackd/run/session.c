@@ -35,6 +35,7 @@ static void on_relisted(const struct engine_state *list, size_t count,
 static void on_wait_over(uv_timer_t *timer);
 static void on_events_timer_closed(uv_handle_t *handle);
 static void on_wait_timer_closed(uv_handle_t *handle);
+static void on_limit_timer_closed(uv_handle_t *handle);
 static void on_item_timer_closed(uv_handle_t *handle);
 
 uint64_t session_ms(const struct session *s)
@@ -93,6 +94,12 @@ void session_labels(const struct session *s, struct strv *out, const char *kind,
 /* ---- start
  * ------------------------------------------------------------------- */
 
+static unsigned wait_s(const struct session *s)
+{
+    return s->spec.wait_timeout_s > 0 ? s->spec.wait_timeout_s
+                                      : UNWATCHED_READY_S;
+}
+
 struct session *session_start(const struct session_spec *spec)
 {
     struct session *s = xcalloc(1, sizeof(*s));
@@ -110,17 +117,14 @@ struct session *session_start(const struct session_spec *spec)
     s->next_ip = 2;
     uv_timer_init(spec->loop, &s->events_timer);
     uv_timer_init(spec->loop, &s->wait_timer);
-    s->open_handles = 2;
+    uv_timer_init(spec->loop, &s->limit_timer);
+    s->open_handles = 3;
+    if (spec->wait_timeout_s > 0 || spec->exit_on_failure)
+        uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
 
     lay_out(s);
     hear(s);
-    net_start(s);
-    uv_timer_start(&s->wait_timer, on_wait_over,
-                   spec->wait_timeout_s > 0 ? spec->wait_timeout_s * 1000ULL
-                                            : UNWATCHED_READY_S * 1000ULL,
-                   0);
-    if (spec->wait_timeout_s == 0 && !spec->exit_on_failure)
-        uv_timer_stop(&s->wait_timer);
+    net_start(s); /* may fail at once: everything else is set up */
     return s;
 }
 
@@ -281,9 +285,7 @@ static void on_wait_over(uv_timer_t *timer)
     bool unhealthy = false;
     cleanup_free char *why = what_is_missing(s, &unhealthy), *text = NULL;
 
-    text = xasprintf("not ready within %u s", s->spec.wait_timeout_s > 0
-                                                  ? s->spec.wait_timeout_s
-                                                  : UNWATCHED_READY_S);
+    text = xasprintf("not ready within %u s", wait_s(s));
     session_fail(s, 1, text, why,
                  unhealthy ? "does it listen on 0.0.0.0 and the port of its "
                              "variable PORT? or give it more time with "
@@ -323,6 +325,9 @@ static void on_listening(const struct err *err, void *user)
     if (s->events_lost > 0 && s->state != SESSION_STOPPING) {
         /* Who ended while nobody listened? */
         label = xasprintf("cvx.session=%s", s->id);
+        if (s->relist != NULL)
+            engine_cancel(s->relist);
+        s->relist_asked = uv_now(s->spec.loop);
         s->relist =
             engine_container_list(s->spec.engine, label, on_relisted, s);
         session_say(s, s->spec.hub_tag, s->spec.hub_tag,
@@ -393,9 +398,16 @@ static void on_relisted(const struct engine_state *list, size_t count,
     s->relist = NULL;
     if (err != NULL || s->state == SESSION_STOPPING)
         return;
-    DL_FOREACH_SAFE (s->items, it, next)
-        if (it->id != NULL && !runs(list, count, it->id))
+    DL_FOREACH_SAFE (s->items, it, next) {
+        /* What was not up when we asked, the answer cannot know. */
+        if ((it->state != ITEM_CHECKING && it->state != ITEM_READY) ||
+            it->died || it->running_since > s->relist_asked)
+            continue;
+        if (!runs(list, count, it->id))
             item_died(it, 137, false);
+        else if (it->attach == NULL)
+            item_listen(it);
+    }
 }
 
 /* ---- end
@@ -425,6 +437,7 @@ void session_end_if_gone(struct session *s)
         engine_cancel(s->relist);
     uv_close((uv_handle_t *)&s->events_timer, on_events_timer_closed);
     uv_close((uv_handle_t *)&s->wait_timer, on_wait_timer_closed);
+    uv_close((uv_handle_t *)&s->limit_timer, on_limit_timer_closed);
     DL_FOREACH (s->items, it)
         uv_close((uv_handle_t *)&it->timer, on_item_timer_closed);
 }
@@ -455,7 +468,7 @@ void session_item_get(const struct session *s, size_t index,
                                   .argv = &it->plan->argv,
                                   .replica = it->replica,
                                   .started_ms = it->started_ms };
-    for (size_t i = 0; i < it->plan->ports.len && i < ITEM_PORTS_MAX; i++) {
+    for (size_t i = 0; i < it->plan->ports.len; i++) {
         if (it->host_ports[i] == 0 || out->port_count == SESSION_ITEM_PORTS_MAX)
             continue;
         out->ports[out->port_count].container = it->plan->ports.v[i].container;
@@ -488,6 +501,13 @@ unsigned long session_calls(const struct session *s)
  * -----------------------------------------------------------------------------
  */
 
+static void sweeps_free(struct session *s)
+{
+    for (size_t i = 0; i < s->sweep_count; i++)
+        free(s->sweeps[i].name);
+    free(s->sweeps);
+}
+
 static void session_free(struct session *s)
 {
     struct item *it, *next;
@@ -505,6 +525,7 @@ static void session_free(struct session *s)
     free(s->images);
     free(s->builds);
     free(s->volumes);
+    sweeps_free(s);
     strv_release(&s->subnets_tried);
     free(s->net_name);
     free(s->net_id);
@@ -536,6 +557,11 @@ static void on_events_timer_closed(uv_handle_t *handle)
 static void on_wait_timer_closed(uv_handle_t *handle)
 {
     handle_gone(container_of(handle, struct session, wait_timer));
+}
+
+static void on_limit_timer_closed(uv_handle_t *handle)
+{
+    handle_gone(container_of(handle, struct session, limit_timer));
 }
 
 static void on_item_timer_closed(uv_handle_t *handle)

@@ -54,6 +54,7 @@ struct run_event {
     long long current, total;
     unsigned layers, layers_done;
     unsigned containers, networks, volumes;
+    unsigned left; /* removed: what could not be, said before */
     uint64_t took_ms;
 };
 
@@ -74,6 +75,8 @@ struct session_spec {
     bool podman;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s; /* 0: defaults, see session.c */
+    unsigned limit_ms;       /* of a teardown, past every grace; 0: default, see
+                                teardown.c */
     void (*on_event)(const struct run_event *event, void *user);
     void (*on_gone)(int status, void *user);
     void *user;

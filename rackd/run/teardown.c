@@ -13,6 +13,17 @@
 /* lifecycle.preStop may take this long on top of the service's grace. */
 #define PRE_STOP_MAX_MS 30000
 
+/* The whole may take this long past the longest grace; and, where somebody is
+ * in a hurry, this long. Then what is left is named and the session ends: an
+ * engine that hangs must not hang us. */
+#define LIMIT_MS         30000
+#define LIMIT_HURRIED_MS 10000
+
+/* An engine that is being restarted is asked again, this often and this
+ * long. */
+#define AGAIN_MS    250
+#define PATIENCE_MS 10000
+
 /*
  * In order of time: every container is stopped and removed, all at once; then
  * one look for what was missed; then volumes and network; then it is over.
@@ -26,7 +37,50 @@ static void sweep(struct session *s);
 static void on_swept(const struct engine_state *list, size_t count,
                      const struct err *err, void *user);
 static void on_swept_one(const struct err *err, void *user);
+static void on_again(uv_timer_t *timer);
+static void on_limit(uv_timer_t *timer);
 static void finish(struct session *s);
+
+static bool builds_are_idle(struct session *s)
+{
+    bool idle = true;
+
+    for (size_t i = 0; i < s->spec.plan->builds.len; i++)
+        if (!build_cancel(s->builds[i]))
+            idle = false;
+    return idle;
+}
+
+/* Ephemeral resources are killed, not asked; kept data is closed cleanly. */
+static unsigned grace_of(const struct item *it)
+{
+    if (it->kind != ITEM_RESOURCE)
+        return it->plan->stop_grace_s;
+    for (size_t i = 0; i < it->plan->mounts.len; i++)
+        if (it->plan->mounts.v[i].volume >= 0 &&
+            it->s->volumes[it->plan->mounts.v[i].volume].keep)
+            return KEPT_GRACE_S;
+    return 0;
+}
+
+/* How long the teardown may take. */
+static uint64_t limit_of(const struct session *s)
+{
+    uint64_t limit = s->stop_now ? LIMIT_HURRIED_MS : LIMIT_MS, grace = 0;
+
+    if (s->spec.limit_ms > 0)
+        limit = s->spec.limit_ms;
+    if (s->stop_now)
+        return limit;
+    for (struct item *it = s->items; it != NULL; it = it->next) {
+        uint64_t ms = grace_of(it) * 1000ULL;
+
+        if (it->service != NULL && it->service->pre_stop.len > 0)
+            ms += PRE_STOP_MAX_MS;
+        grace = ms > grace ? ms : grace;
+    }
+    return grace + limit;
+}
 
 void session_stop(struct session *s, const char *reason, bool now, int status)
 {
@@ -44,8 +98,12 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
             s, &(struct run_event){ .type = RUN_STOPPING, .text = reason });
         for (size_t i = 0; i < s->image_count; i++)
             image_cancel(s->images[i]);
+        builds_are_idle(s); /* cancels them */
     }
-    s->stop_now |= now;
+    if (!uv_is_active((uv_handle_t *)&s->limit_timer) || now > s->stop_now) {
+        s->stop_now |= now;
+        uv_timer_start(&s->limit_timer, on_limit, limit_of(s), 0);
+    }
     DL_FOREACH_SAFE (s->items, it, next)
         item_take_down(it, s->stop_now);
     session_poke(s);
@@ -53,18 +111,6 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
 
 /* ---- one container
  * ------------------------------------------------------------ */
-
-/* Ephemeral resources are killed, not asked; kept data is closed cleanly. */
-static unsigned grace_of(const struct item *it)
-{
-    if (it->kind != ITEM_RESOURCE)
-        return it->plan->stop_grace_s;
-    for (size_t i = 0; i < it->plan->mounts.len; i++)
-        if (it->plan->mounts.v[i].volume >= 0 &&
-            it->s->volumes[it->plan->mounts.v[i].volume].keep)
-            return KEPT_GRACE_S;
-    return 0;
-}
 
 static void cancel_call(struct item *it)
 {
@@ -151,6 +197,7 @@ static void on_removed(const struct err *err, void *user)
         log_warn("run", "%s: remove: %s", it->source, err->msg);
     else
         it->s->removed_containers++;
+    it->left = err != NULL; /* the sweep tries again */
     if (it->attach != NULL)
         engine_cancel(it->attach);
     it->attach = NULL;
@@ -173,8 +220,28 @@ void teardown_failed(struct session *s, const char *kind, const char *name,
                                       .why = err->msg,
                                       .todo = "the next cvx start tries again",
                                       .status = 1 });
+    s->left++;
     if (s->status == 0)
         s->status = 1;
+}
+
+bool teardown_again(struct session *s, const struct err *err)
+{
+    uint64_t now = uv_now(s->spec.loop);
+
+    if (err->code != ERR_UNAVAILABLE || s->stop_now)
+        return false;
+    if (s->unreachable_since == 0)
+        s->unreachable_since = now;
+    if (now - s->unreachable_since >= PATIENCE_MS)
+        return false;
+    uv_timer_start(&s->events_timer, on_again, AGAIN_MS, 0);
+    return true;
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    session_poke(container_of(timer, struct session, events_timer));
 }
 
 static bool items_are_gone(const struct session *s)
@@ -183,16 +250,6 @@ static bool items_are_gone(const struct session *s)
         if (it->state != ITEM_GONE)
             return false;
     return true;
-}
-
-static bool builds_are_idle(struct session *s)
-{
-    bool idle = true;
-
-    for (size_t i = 0; i < s->spec.plan->builds.len; i++)
-        if (!build_cancel(s->builds[i]))
-            idle = false;
-    return idle;
 }
 
 void teardown_poke(struct session *s)
@@ -214,8 +271,21 @@ static void sweep(struct session *s)
 {
     cleanup_free char *label = xasprintf("cvx.session=%s", s->id);
 
-    if (s->sweep == NULL && s->sweep_left == 0)
+    if (s->sweep == NULL && s->sweeps == NULL)
         s->sweep = engine_container_list(s->spec.engine, label, on_swept, s);
+}
+
+/* The engine does not say what is there: name what we know of. */
+static void name_what_is_left(struct session *s, const struct err *err)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next) {
+        cleanup_free char *name = item_container_name(it);
+
+        if (it->left)
+            teardown_failed(s, "container", name, err);
+        it->left = false;
+    }
+    s->swept = true;
 }
 
 static void on_swept(const struct engine_state *list, size_t count,
@@ -224,31 +294,85 @@ static void on_swept(const struct engine_state *list, size_t count,
     struct session *s = user;
 
     s->sweep = NULL;
-    if (err != NULL)
-        teardown_failed(s, "session", s->id, err);
-    if (err != NULL || count == 0) {
-        s->swept = true;
-        session_poke(s);
+    if (err != NULL && teardown_again(s, err))
         return;
+    if (err != NULL) {
+        log_warn("run", "session %s: sweep: %s", s->id, err->msg);
+        name_what_is_left(s, err);
     }
+    s->swept |= count == 0;
+    s->sweeps = xcalloc(count + 1, sizeof(*s->sweeps));
+    s->sweep_count = s->sweep_left = count;
     for (size_t i = 0; i < count; i++) {
-        log_warn("run", "%s was not in the books: removing it", list[i].name);
-        s->sweep_left++;
-        engine_container_remove(s->spec.engine, list[i].id, on_swept_one, s);
+        struct sweep_step *step = &s->sweeps[i];
+
+        log_warn("run", "%s is still there: removing it", list[i].name);
+        step->session = s;
+        step->name = xstrdup(list[i].name);
+        step->call = engine_container_remove(s->spec.engine, list[i].id,
+                                             on_swept_one, step);
     }
+    session_poke(s);
 }
 
 static void on_swept_one(const struct err *err, void *user)
 {
-    struct session *s = user;
+    struct sweep_step *step = user;
+    struct session *s = step->session;
 
+    step->call = NULL;
     if (err != NULL)
-        teardown_failed(s, "a container of session", s->id, err);
+        teardown_failed(s, "container", step->name, err);
     else
         s->removed_containers++;
     if (--s->sweep_left > 0)
         return;
     s->swept = true;
+    session_poke(s);
+}
+
+/* ---- too late
+ * ------------------------------------------------------------------- */
+
+static void give_up_item(struct item *it)
+{
+    cancel_call(it);
+    if (it->attach != NULL)
+        engine_cancel(it->attach);
+    it->attach = NULL;
+    it->left |= it->state != ITEM_GONE;
+    it->state = ITEM_GONE;
+}
+
+static void give_up_sweep(struct session *s, const struct err *err)
+{
+    if (s->sweep != NULL)
+        engine_cancel(s->sweep);
+    s->sweep = NULL;
+    for (size_t i = 0; i < s->sweep_count; i++) {
+        if (s->sweeps[i].call == NULL)
+            continue;
+        engine_cancel(s->sweeps[i].call);
+        s->sweeps[i].call = NULL;
+        teardown_failed(s, "container", s->sweeps[i].name, err);
+    }
+    s->sweep_left = 0;
+    if (!s->swept && s->sweeps == NULL)
+        name_what_is_left(s, err);
+    s->swept = true;
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+    struct session *s = container_of(timer, struct session, limit_timer);
+    struct err err = { .code = ERR_TIMEOUT,
+                       .msg = "the engine did not do it in time" };
+
+    uv_timer_stop(&s->events_timer);
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        give_up_item(it);
+    give_up_sweep(s, &err);
+    net_give_up(s, &err);
     session_poke(s);
 }
 
@@ -261,5 +385,6 @@ static void finish(struct session *s)
                                          .containers = s->removed_containers,
                                          .networks = s->removed_networks,
                                          .volumes = s->removed_volumes,
+                                         .left = s->left,
                                          .took_ms = ms });
 }
