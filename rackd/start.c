@@ -314,7 +314,7 @@ void on_start(struct control_req *req, void *user)
     }
     if (input_load(&run->input, body, &r->store, &err) < 0) {
         refuse(run, err.msg, NULL,
-               err.code == ERR_NOT_FOUND
+               err.code == ERR_NOT_FOUND && run->input.text == NULL
                    ? "run cvx where convox.yml is, or name it with -m FILE"
                    : NULL);
         return;

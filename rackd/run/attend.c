@@ -267,8 +267,10 @@ static char *last_words(const struct item *it)
 static void end_session(struct item *it, const char *how)
 {
     cleanup_free char *why = last_words(it);
+    const char *what = it->kind == ITEM_INIT ? "initContainer of service"
+                                             : item_kind_word(it->kind);
     cleanup_free char *text = xasprintf(
-        "%s %s ended%s: %s", item_kind_word(it->kind), it->name,
+        "%s %s ended%s: %s", what, it->name,
         it->was_ready || it->kind == ITEM_INIT ? "" : " before it was ready",
         how);
     int status = it->exit_status;

@@ -78,10 +78,11 @@ static const char *todo_of_service(const struct item *it)
     if (it->exit_status == 0)
         return "a service must keep running: start its program in the "
                "foreground";
-    if (it->s->spec.exit_on_failure)
-        return "mend what its lines say; with --no-exit-on-failure it is "
-               "started again instead";
-    return NULL;
+    if (!it->s->spec.exit_on_failure)
+        return NULL;
+    return it->lines == 0 ? "with --no-exit-on-failure it is started again"
+                          : "mend what its lines say; with "
+                            "--no-exit-on-failure it is started again";
 }
 
 const char *explain_exit_todo(const struct item *it)
@@ -93,7 +94,7 @@ const char *explain_exit_todo(const struct item *it)
     case ITEM_RESOURCE:
         return "check `image` and `options` of the resource in convox.yml";
     case ITEM_INIT:
-        return "mend `initContainer` of the service in convox.yml";
+        return "mend `initContainer` of that service in convox.yml";
     case ITEM_SERVICE:
         break;
     }

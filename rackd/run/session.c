@@ -10,7 +10,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "logs/hub.h"
+#include "run/health.h"
 #include "run/internal.h"
+#include "run/ready.h"
 
 /* Where nobody watches (--exit-on-failure) a start must not wait for ever. */
 #define UNWATCHED_READY_S 300
@@ -258,9 +260,12 @@ static void add_missing(struct str *out, const struct item *it)
 
     str_printf(out, "%s%s %s: %s", out->len == 0 ? "" : "\n",
                item_kind_word(it->kind), it->name, item_state_word(it));
-    if (it->unhealthy_why != NULL)
+    if (it->health != NULL)
         str_printf(out, ": GET %s on port %d: %s", it->service->health.path,
-                   it->service->health.port, it->unhealthy_why);
+                   it->service->health.port, health_last_error(it->health));
+    if (it->ready != NULL)
+        str_printf(out, ": last answer on port %d: %s", it->resource->port,
+                   ready_last_error(it->ready));
     if (lines != NULL)
         str_printf(out, "\nits last lines:\n%s", lines);
 }
@@ -273,7 +278,7 @@ static char *what_is_missing(const struct session *s, bool *unhealthy)
     for (struct item *it = s->items; it != NULL; it = it->next) {
         if (it->state == ITEM_READY)
             continue;
-        *unhealthy |= it->unhealthy_why != NULL;
+        *unhealthy |= it->health != NULL;
         add_missing(&out, it);
     }
     return str_take(&out);

@@ -525,8 +525,27 @@ static void exit_on_failure_ends_with_the_service_status(void **state)
     wait_gone(f);
     assert_int_equal(f->status, 3);
     assert_event(f, "error service web ended: exit status 3 | it printed "
-                    "nothing | mend what its lines say; with "
-                    "--no-exit-on-failure it is started again instead");
+                    "nothing | with --no-exit-on-failure it is started again");
+}
+
+/* The engine's event may come before its answer to the start. */
+static void end_that_overtakes_the_start_is_heard(void **state)
+{
+    struct fix *f = *state;
+    bool never = false;
+
+    f->spec.exit_on_failure = true;
+    f->plan.resources.v[0].probe = PROBE_REDIS;
+    f->plan.resources.v[0].port = 6379;
+    fake_engine_on(f->fake, "POST", "/containers/db1/start",
+                   &(struct fake_answer){ .status = 204, .delay_ms = 200 });
+    begin(f);
+    loop_run_until(&f->loop, &never, 100);
+    push_die(f, "db1", 7);
+    wait_gone(f);
+    assert_int_equal(f->status, 7);
+    assert_event(f, "error resource db ended before it was ready: exit status "
+                    "7");
 }
 
 static void last_lines_are_shown_with_the_error(void **state)
@@ -575,8 +594,10 @@ static void deadline_names_what_is_not_ready(void **state)
     f->spec.wait_timeout_s = 1;
     begin(f);
     wait_gone(f);
-    assert_event(f, "error not ready within 1 s | service web: checking");
-    assert_event(f, " | give it more time with --wait-timeout");
+    assert_event(f, "error not ready within 1 s | service web: checking: GET / "
+                    "on port 1: ");
+    assert_event(f, " | does it listen on 0.0.0.0 and the port of its variable "
+                    "PORT? or give it more time with --wait-timeout");
 }
 
 static void service_removed_by_hand_is_made_again(void **state)
@@ -638,6 +659,7 @@ int main(void)
         T(busy_network_is_asked_for_again),
         T(service_that_ends_is_started_again),
         T(exit_on_failure_ends_with_the_service_status),
+        T(end_that_overtakes_the_start_is_heard),
         T(last_lines_are_shown_with_the_error),
         T(resource_that_ends_before_it_is_ready_is_an_error),
         T(deadline_names_what_is_not_ready),
