@@ -111,9 +111,7 @@ bench: all
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	tests/lint/deps.sh
-	clang-tidy --quiet $$(find rackd cli -name '*.c') -- \
-	    -D_GNU_SOURCE -Irackd -I. -std=c11 -DCVX_VERSION=\"0\" \
-	    -isystem /usr/share/include/llhttp
+	find rackd cli -name '*.c' | xargs -P $$(nproc) -n 4 tests/lint/tidy.sh
 format:
 	clang-format -i $(SOURCES)
 golden: $(TESTS)

@@ -6,6 +6,7 @@
  *   link.c     engines in use, and the sweep of what dead sessions left
  *   input.c   a request's files and environment -> manifest and plan
  *   start.c    POST /start and stop: a session and who watches it
+ *   event_json.c  its events, as cvx reads them
  *   views.c    the other requests
  *   doctor.c   POST /doctor
  *
@@ -31,6 +32,7 @@ struct image_notes;
 struct hub_line;
 struct hub_sub;
 struct plan;
+struct run_event;
 struct session;
 struct str;
 struct waiter;
@@ -75,8 +77,12 @@ struct app_run {
 
     struct control_req *req; /* the lease; NULL when gone or handed over */
     struct hub_sub *sub;     /* its log lines */
-    struct watcher **watchers;
-    size_t watcher_count;
+    struct {
+        struct watching {
+            struct watcher *watcher;
+        } * v;
+        size_t len, cap;
+    } watchers;
     uv_timer_t ttl_timer;
     struct app_run *prev, *next;
 };
@@ -140,6 +146,13 @@ void on_quit(struct control_req *req, void *user);
 void on_doctor(struct control_req *req, void *user);
 
 /* ---- shared pieces ---- */
+
+/* What happens in a session, as JSON (event_json.c). */
+uint64_t run_ms(const struct app_run *run);
+struct cJSON *event_new(const struct app_run *run, const char *type);
+struct cJSON *event_error(const struct app_run *run, const char *text,
+                          const char *why, const char *todo, int code);
+struct cJSON *event_json(const struct app_run *run, const struct run_event *ev);
 
 /* Stop this run (start.c). */
 void run_stop(struct app_run *run, const char *reason, bool now, int status);

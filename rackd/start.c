@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "control/control.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
@@ -33,118 +34,16 @@ static void on_ttl(uv_timer_t *timer);
 static void on_session_gone(int status, void *user);
 static void on_ttl_closed(uv_handle_t *handle);
 
-/* ---- events as JSON
- * -------------------------------------------------------------- */
-
-static uint64_t run_ms(const struct app_run *run)
-{
-    return uv_now(run->rack->loop) - run->started;
-}
-
-static struct cJSON *event_new(const struct app_run *run, const char *type)
-{
-    struct cJSON *e = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(e, "type", type);
-    cJSON_AddNumberToObject(e, "ms", (double)run_ms(run));
-    return e;
-}
-
-static void put_optional(struct cJSON *e, const char *name, const char *text)
-{
-    control_put(e, name, text == NULL ? "" : text);
-}
-
-static struct cJSON *state_json(struct cJSON *e, const struct run_event *ev)
-{
-    put_optional(e, "kind", ev->kind);
-    put_optional(e, "name", ev->name);
-    cJSON_AddNumberToObject(e, "replica", ev->replica);
-    put_optional(e, "state", ev->state);
-    put_optional(e, "text", ev->text);
-    if (ev->exited)
-        cJSON_AddNumberToObject(e, "exit", ev->status);
-    return e;
-}
-
-static struct cJSON *progress_json(struct cJSON *e, const struct run_event *ev)
-{
-    put_optional(e, "name", ev->name);
-    put_optional(e, "text", ev->text);
-    cJSON_AddNumberToObject(e, "current", (double)ev->current);
-    cJSON_AddNumberToObject(e, "total", (double)ev->total);
-    cJSON_AddNumberToObject(e, "layers", ev->layers);
-    cJSON_AddNumberToObject(e, "layers_done", ev->layers_done);
-    return e;
-}
-
-static struct cJSON *error_json(struct cJSON *e, const char *text,
-                                const char *why, const char *todo, int code)
-{
-    put_optional(e, "text", text);
-    put_optional(e, "why", why);
-    put_optional(e, "todo", todo);
-    cJSON_AddNumberToObject(e, "code", code);
-    return e;
-}
-
-static struct cJSON *ready_json(struct cJSON *e, const struct app_run *run)
-{
-    cJSON_AddNumberToObject(e, "seconds", (double)run_ms(run) / 1000.0);
-    cJSON_AddItemToObject(e, "services", view_services(run));
-    cJSON_AddItemToObject(e, "resources", view_resources(run));
-    cJSON_AddNumberToObject(e, "engine_calls",
-                            (double)session_calls(run->session));
-    return e;
-}
-
-static struct cJSON *removed_json(struct cJSON *e, const struct run_event *ev)
-{
-    cJSON_AddNumberToObject(e, "containers", ev->containers);
-    cJSON_AddNumberToObject(e, "networks", ev->networks);
-    cJSON_AddNumberToObject(e, "volumes", ev->volumes);
-    cJSON_AddNumberToObject(e, "seconds", (double)ev->took_ms / 1000.0);
-    return e;
-}
-
-static struct cJSON *event_json(const struct app_run *run,
-                                const struct run_event *ev)
-{
-    struct cJSON *e;
-
-    switch (ev->type) {
-    case RUN_STATE:
-        return state_json(event_new(run, "state"), ev);
-    case RUN_PROGRESS:
-        return progress_json(event_new(run, "progress"), ev);
-    case RUN_WARNING:
-        e = event_new(run, "warning");
-        put_optional(e, "text", ev->text);
-        return e;
-    case RUN_ERROR:
-        return error_json(event_new(run, "error"), ev->text, ev->why, ev->todo,
-                          ev->status);
-    case RUN_READY:
-        return ready_json(event_new(run, "ready"), run);
-    case RUN_STOPPING:
-        e = event_new(run, "stopping");
-        put_optional(e, "reason", ev->text);
-        return e;
-    case RUN_REMOVED:
-        break;
-    }
-    return removed_json(event_new(run, "removed"), ev);
-}
-
 /* ---- who watches
  * ------------------------------------------------------------------- */
 
 /* To the lease and to everybody who waits for the end. Takes `event`. */
 static void tell(struct app_run *run, struct cJSON *event)
 {
-    for (size_t i = 0; i < run->watcher_count; i++)
-        if (run->watchers[i]->req != NULL)
-            control_event(run->watchers[i]->req, cJSON_Duplicate(event, 1));
+    for (size_t i = 0; i < run->watchers.len; i++)
+        if (run->watchers.v[i].watcher->req != NULL)
+            control_event(run->watchers.v[i].watcher->req,
+                          cJSON_Duplicate(event, 1));
     if (run->req != NULL)
         control_event(run->req, event);
     else
@@ -251,7 +150,7 @@ static void on_ttl_closed(uv_handle_t *handle)
     if (run->hub != NULL)
         hub_free(run->hub);
     input_release(&run->input);
-    free(run->watchers);
+    free(run->watchers.v);
     free(run);
     rack_run_ended(r);
 }
@@ -265,7 +164,7 @@ static void run_close(struct app_run *run)
 static void refuse(struct app_run *run, const char *text, const char *why,
                    const char *todo)
 {
-    struct cJSON *e = error_json(event_new(run, "error"), text, why, todo, 1);
+    struct cJSON *e = event_error(run, text, why, todo, 1);
 
     if (run->input.diags.errors > 0)
         view_diags(e, &run->input);
@@ -295,7 +194,7 @@ static void tell_warnings(struct app_run *run)
         return;
     str_cut(&text, text.len - 1);
     e = event_new(run, "warning");
-    put_optional(e, "text", str_c(&text));
+    control_put(e, "text", str_c(&text));
     tell(run, e);
 }
 
@@ -443,8 +342,8 @@ static void on_session_gone(int status, void *user)
     run->session = NULL;
     tell_lines_below(run, SIZE_MAX); /* the last ones: the hub bounds them */
     end_lease(run, status);
-    for (size_t i = 0; i < run->watcher_count; i++) {
-        struct watcher *w = run->watchers[i];
+    for (size_t i = 0; i < run->watchers.len; i++) {
+        struct watcher *w = run->watchers.v[i].watcher;
 
         if (--w->sessions > 0)
             continue;
@@ -485,9 +384,7 @@ static void on_watcher_gone(struct control_req *req, void *user)
 
 static void watch(struct app_run *run, struct watcher *w)
 {
-    run->watchers = xrealloc(run->watchers,
-                             (run->watcher_count + 1) * sizeof(*run->watchers));
-    run->watchers[run->watcher_count++] = w;
+    ((struct watching *)vec_add(&run->watchers))->watcher = w;
     w->sessions++;
 }
 

@@ -16,6 +16,13 @@
 #include "rack.h"
 #include "run/session.h"
 
+static double whole_seconds(uint64_t ms)
+{
+    uint64_t s = ms / 1000;
+
+    return (double)s;
+}
+
 /* ---- the rack
  * ---------------------------------------------------------------- */
 
@@ -58,7 +65,7 @@ void on_version(struct control_req *req, void *user)
     control_put(a, "socket", r->socket_path);
     cJSON_AddNumberToObject(a, "rss_kb", (double)resident_kb());
     cJSON_AddNumberToObject(a, "uptime_s",
-                            (double)((uv_now(r->loop) - r->started) / 1000));
+                            whole_seconds(uv_now(r->loop) - r->started));
     log = log_path(r);
     control_put(a, "log", log);
     control_put(a, "rack_id", r->store.rack_id);
@@ -342,7 +349,8 @@ static void add_process(struct cJSON *list, const struct app_run *run,
                             strcmp(item->state, "ready") == 0 ? "running"
                                                               : item->state);
     cJSON_AddStringToObject(one, "release", run->release);
-    cJSON_AddNumberToObject(one, "started", (double)(item->started_ms / 1000));
+    cJSON_AddNumberToObject(one, "started",
+                            whole_seconds((uint64_t)item->started_ms));
     control_put(one, "command", command);
     cJSON_AddStringToObject(one, "session", run->id);
     cJSON_AddItemToArray(list, one);

@@ -248,9 +248,8 @@ static void on_packed(uv_work_t *work, int status)
         if (strv_has(&b->file.args, key))
             strv_add(&args, b->env.v[i]);
     }
-    strv_printf(&labels, "cvx.rack=%s", s->rack_id);
-    strv_printf(&labels, "cvx.app=%s", s->spec.plan->app);
-    strv_add(&labels, "cvx.kind=build");
+    /* Containers inherit an image's labels, so none of those we sweep by. */
+    strv_printf(&labels, "cvx.build=%s", s->spec.plan->app);
     b->call = engine_build(
         s->spec.engine,
         &(struct engine_build){ .tag = b->tag,

@@ -1,0 +1,102 @@
+#include <cjson/cJSON.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "control/control.h"
+#include "rack.h"
+#include "run/session.h"
+
+uint64_t run_ms(const struct app_run *run)
+{
+    return uv_now(run->rack->loop) - run->started;
+}
+
+struct cJSON *event_new(const struct app_run *run, const char *type)
+{
+    struct cJSON *e = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(e, "type", type);
+    cJSON_AddNumberToObject(e, "ms", (double)run_ms(run));
+    return e;
+}
+
+static struct cJSON *state_json(struct cJSON *e, const struct run_event *ev)
+{
+    control_put(e, "kind", ev->kind);
+    control_put(e, "name", ev->name);
+    cJSON_AddNumberToObject(e, "replica", ev->replica);
+    control_put(e, "state", ev->state);
+    control_put(e, "text", ev->text);
+    if (ev->exited)
+        cJSON_AddNumberToObject(e, "exit", ev->status);
+    return e;
+}
+
+static struct cJSON *progress_json(struct cJSON *e, const struct run_event *ev)
+{
+    control_put(e, "name", ev->name);
+    control_put(e, "text", ev->text);
+    cJSON_AddNumberToObject(e, "current", (double)ev->current);
+    cJSON_AddNumberToObject(e, "total", (double)ev->total);
+    cJSON_AddNumberToObject(e, "layers", ev->layers);
+    cJSON_AddNumberToObject(e, "layers_done", ev->layers_done);
+    return e;
+}
+
+struct cJSON *event_error(const struct app_run *run, const char *text,
+                          const char *why, const char *todo, int code)
+{
+    struct cJSON *e = event_new(run, "error");
+
+    control_put(e, "text", text);
+    control_put(e, "why", why);
+    control_put(e, "todo", todo);
+    cJSON_AddNumberToObject(e, "code", code);
+    return e;
+}
+
+static struct cJSON *ready_json(struct cJSON *e, const struct app_run *run)
+{
+    cJSON_AddNumberToObject(e, "seconds", (double)run_ms(run) / 1000.0);
+    cJSON_AddItemToObject(e, "services", view_services(run));
+    cJSON_AddItemToObject(e, "resources", view_resources(run));
+    cJSON_AddNumberToObject(e, "engine_calls",
+                            (double)session_calls(run->session));
+    return e;
+}
+
+static struct cJSON *removed_json(struct cJSON *e, const struct run_event *ev)
+{
+    cJSON_AddNumberToObject(e, "containers", ev->containers);
+    cJSON_AddNumberToObject(e, "networks", ev->networks);
+    cJSON_AddNumberToObject(e, "volumes", ev->volumes);
+    cJSON_AddNumberToObject(e, "seconds", (double)ev->took_ms / 1000.0);
+    return e;
+}
+
+struct cJSON *event_json(const struct app_run *run, const struct run_event *ev)
+{
+    struct cJSON *e;
+
+    switch (ev->type) {
+    case RUN_STATE:
+        return state_json(event_new(run, "state"), ev);
+    case RUN_PROGRESS:
+        return progress_json(event_new(run, "progress"), ev);
+    case RUN_WARNING:
+        e = event_new(run, "warning");
+        control_put(e, "text", ev->text);
+        return e;
+    case RUN_ERROR:
+        return event_error(run, ev->text, ev->why, ev->todo, ev->status);
+    case RUN_READY:
+        return ready_json(event_new(run, "ready"), run);
+    case RUN_STOPPING:
+        e = event_new(run, "stopping");
+        control_put(e, "reason", ev->text);
+        return e;
+    case RUN_REMOVED:
+        break;
+    }
+    return removed_json(event_new(run, "removed"), ev);
+}
