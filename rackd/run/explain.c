@@ -60,6 +60,9 @@ static const struct {
     { "address already in use", "see who listens there: ss -ltnp" },
     { "exec format error",
       "the image is for another architecture than this machine's" },
+    { "unable to apply caps",
+      "this engine cannot give a container all rights: is `privileged` "
+      "needed?" },
     { "invalid mount", "check `volumes` in convox.yml" },
 };
 
