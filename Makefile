@@ -53,32 +53,37 @@ all: $(B)/bin/rackd $(B)/bin/cvx
 
 $(B)/bin/rackd: $(call obj,rackd/main.c $(RACK_SRC)) $(LLHTTP_O) $(BUILD_ID)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS))
+	@echo "  LINK $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS))
 $(B)/bin/cvx: $(call obj,$(CLI_SRC) $(wildcard rackd/base/*.c)) $(LLHTTP_O) $(BUILD_ID)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(CLI_PKGS))
+	@echo "  LINK $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(CLI_PKGS))
 $(B)/bin/test_%: $(B)/tests/unit/test_%.o $(B)/libtested.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
+	@echo "  LINK $@"
+	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
 $(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 $(BUILD_ID): $(RACK_SRC) $(CLI_SRC) rackd/main.c $(wildcard rackd/*/*.h cli/*.h)
 	@mkdir -p $(@D)
 	@printf 'extern const char cvx_build[];\nconst char cvx_build[] = "%s";\n' \
 	    $$(cat $^ | sha256sum | cut -c1-12) >$(B)/build_id.c
-	$(CC) $(CFLAGS) -c $(B)/build_id.c -o $@
+	@$(CC) $(CFLAGS) -c $(B)/build_id.c -o $@
 # llhttp's C source comes with Debian's node-llhttp; strict, or "Host : a" is
 # let through. Its warnings are not ours to mend.
 $(B)/llhttp/%.o: $(LLHTTP)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(OPT) -w -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c $< -o $@
+	@$(CC) $(OPT) -w -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c $< -o $@
 $(B)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	@echo "  CC $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(BANNED) $(CFLAGS) -c $< -o $@
+	@echo "  CC $<"
+	@$(CC) $(CPPFLAGS) $(BANNED) $(CFLAGS) -c $< -o $@
 .SECONDARY:
 
 test: $(TESTS)
