@@ -88,9 +88,10 @@ $(B)/%.o: %.c
 
 test: $(TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -e 'timeout 120' $(TESTS)
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+           --errors-for-leak-kinds=definite
 memcheck: $(TESTS)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -e 'timeout 600 valgrind -q \
-	    --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
 	    $(TESTS)
 
 demo:
