@@ -193,15 +193,17 @@ static void on_removed(const struct err *err, void *user)
     struct item *it = user;
 
     it->call = NULL;
-    if (err != NULL)
-        log_warn("run", "%s: remove: %s", it->source, err->msg);
-    else
-        it->s->removed_containers++;
-    it->left = err != NULL; /* the sweep tries again */
     if (it->attach != NULL)
         engine_cancel(it->attach);
     it->attach = NULL;
-    item_set_state(it, ITEM_GONE, NULL);
+    it->left = err != NULL; /* the sweep tries again */
+    if (err != NULL) {
+        log_warn("run", "%s: remove: %s", it->source, err->msg);
+        it->state = ITEM_GONE;
+    } else {
+        it->s->removed_containers++;
+        item_set_state(it, ITEM_GONE, NULL);
+    }
     session_poke(it->s);
 }
 

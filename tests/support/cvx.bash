@@ -46,19 +46,32 @@ rack_census() {
 rack_is_empty() { [ -z "$(rack_census)" ]; }
 
 rack_down() {
-    local left
+    local left pid
 
     if [ -n "$cvx_pid" ]; then
         kill "$cvx_pid" 2>/dev/null || true
         wait "$cvx_pid" 2>/dev/null || true
     fi
+    pid=$("$CVX" rackd status --json 2>/dev/null | jq '.pid // empty')
     "$CVX" rackd stop >/dev/null 2>&1 || true
+    # A sanitizer speaks last of all, when the process ends.
+    [ -z "$pid" ] || wait_for 10 eval "! kill -0 $pid" || true
+    rackd_is_sound || return 1
     left=$(rack_census)
     [ -z "$left" ] || {
         echo "left on the engine: $left" >&2
         sed 's/^/rackd: /' "$RACK_HOME/run/cvx/rackd.log" >&2 || true
         return 1
     }
+}
+
+# What a sanitizer build of rackd, or rackd itself, found wrong in its own life.
+rackd_is_sound() {
+    local log=$RACK_HOME/run/cvx/rackd.log
+
+    [ -e "$log" ] || return 0
+    ! grep -E -A 40 'ERROR: AddressSanitizer|LeakSanitizer|runtime error:|handles are left open' \
+        "$log" >&2
 }
 
 # app NAME: a directory of that name with the convox.yml of stdin; goes there.

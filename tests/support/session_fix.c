@@ -1,0 +1,326 @@
+#include "support/session_fix.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "engine/engine.h"
+#include "support/looptest.h"
+
+static void on_event(const struct run_event *e, void *user)
+{
+    struct fix *f = user;
+
+    switch (e->type) {
+    case RUN_STATE:
+        str_printf(&f->events, "%s %s %s%s%s\n", e->kind, e->name, e->state,
+                   e->exited ? ": " : "", e->exited ? e->text : "");
+        break;
+    case RUN_WARNING:
+        str_printf(&f->events, "warning %s\n", e->text);
+        break;
+    case RUN_ERROR:
+        str_printf(&f->events, "error %s | %s | %s\n", e->text,
+                   e->why == NULL ? "-" : e->why,
+                   e->todo == NULL ? "-" : e->todo);
+        break;
+    case RUN_READY:
+        f->ready = true;
+        f->running_at = e->ms;
+        break;
+    case RUN_REMOVED:
+        str_printf(&f->events, "removed %u %u %u\n", e->containers, e->networks,
+                   e->volumes);
+        break;
+    case RUN_PROGRESS:
+    case RUN_STOPPING:
+        break;
+    }
+}
+
+static void on_gone(int status, void *user)
+{
+    struct fix *f = user;
+
+    f->gone = true;
+    f->status = status;
+}
+
+static void on_closed(void *user)
+{
+    ((struct fix *)user)->closed = true;
+}
+
+/* ---- the engine's script
+ * ------------------------------------------------------ */
+
+void answer(struct fix *f, const char *method, const char *path, int status,
+            const char *body)
+{
+    fake_engine_on(f->fake, method, path,
+                   &(struct fake_answer){ .status = status, .body = body });
+}
+
+void answer_never(struct fix *f, const char *method, const char *path)
+{
+    fake_engine_on(f->fake, method, path,
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+}
+
+void answer_once(struct fix *f, const char *method, const char *path,
+                 int status, const char *body)
+{
+    fake_engine_on(
+        f->fake, method, path,
+        &(struct fake_answer){ .status = status, .body = body, .times = 1 });
+}
+
+void answer_late(struct fix *f, const char *method, const char *path,
+                 int status, const char *body, unsigned ms)
+{
+    fake_engine_on(f->fake, method, path,
+                   &(struct fake_answer){
+                       .status = status, .body = body, .delay_ms = ms });
+}
+
+void session_fix_script(struct fix *f)
+{
+    fake_engine_on(f->fake, "GET", "/events",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    answer(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}");
+    answer(f, "DELETE", "/networks/net1", 204, NULL);
+    answer(f, "GET", "/containers/json", 200, "[]");
+    answer(f, "POST", "/containers/create?name=app-s1-resource-db", 201,
+           "{\"Id\":\"db1\"}");
+    answer(f, "POST", "/containers/create?name=app-s1-web-1", 201,
+           "{\"Id\":\"web1\"}");
+    fake_engine_on(f->fake, "POST", "/containers/db1/attach",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    fake_engine_on(f->fake, "POST", "/containers/web1/attach",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    answer(f, "POST", "/containers/db1/start", 204, NULL);
+    answer(f, "POST", "/containers/web1/start", 204, NULL);
+    answer(f, "POST", "/containers/web1/stop", 204, NULL);
+    answer(f, "DELETE", "/containers/db1", 204, NULL);
+    answer(f, "DELETE", "/containers/web1", 204, NULL);
+}
+
+static void make_plan(struct fix *f)
+{
+    struct plan_resource *db;
+    struct plan_service *web;
+
+    f->plan.app = TEXT("app");
+    /* Room for more without moving these. */
+    f->plan.services.cap = f->plan.resources.cap = 8;
+    f->plan.services.v = xcalloc(8, sizeof(*f->plan.services.v));
+    f->plan.resources.v = xcalloc(8, sizeof(*f->plan.resources.v));
+    db = vec_add(&f->plan.resources);
+    web = vec_add(&f->plan.services);
+    f->db = db;
+    f->web = web;
+    *db = (struct plan_resource){ .name = TEXT("db"),
+                                  .type = TEXT("postgres"),
+                                  .kind = TEXT("postgres"),
+                                  .has_container = true,
+                                  .standin = TEXT("postgres"),
+                                  .volume = -1,
+                                  .container = { .image = TEXT("postgres:17"),
+                                                 .build = -1 } };
+    *web = (struct plan_service){
+        .name = TEXT("web"),
+        .count = 1,
+        .container = { .image = TEXT("web:1"), .build = -1, .stop_grace_s = 30 }
+    };
+    *(int *)vec_add(&web->resources) = 0;
+}
+
+int session_fix_setup(void **state)
+{
+    struct fix *f = xcalloc(1, sizeof(*f));
+    cleanup_free char *endpoint = NULL;
+    struct err err = { 0 };
+
+    uv_loop_init(&f->loop);
+    snprintf(f->path, sizeof(f->path), "/tmp/session-%d.sock", (int)getpid());
+    endpoint = xasprintf("unix://%s", f->path);
+    f->fake = fake_engine_new(&f->loop, f->path);
+    if (engine_new(&f->engine, &f->loop, endpoint, NULL, &err) < 0)
+        return -1;
+    session_fix_script(f);
+    make_plan(f);
+    f->hub = hub_new();
+    f->notes = image_notes_new();
+    f->spec = (struct session_spec){ .loop = &f->loop,
+                                     .engine = f->engine,
+                                     .plan = &f->plan,
+                                     .hub = f->hub,
+                                     .notes = f->notes,
+                                     .ports = &f->ports,
+                                     .id = "s1",
+                                     .rack_id = "rack1",
+                                     .release = "RX",
+                                     .dir = "/nowhere",
+                                     .hub_tag = "convox",
+                                     .on_event = on_event,
+                                     .on_gone = on_gone,
+                                     .user = f };
+    *state = f;
+    return 0;
+}
+
+static void release_container(struct plan_container *c)
+{
+    free(c->ports.v);
+    free(c->mounts.v);
+    free(c->files.v);
+    strv_release(&c->argv);
+}
+
+static void release_plan(struct fix *f)
+{
+    for (size_t i = 0; i < f->plan.services.len; i++) {
+        free(f->plan.services.v[i].resources.v);
+        strv_release(&f->plan.services.v[i].pre_stop);
+        strv_release(&f->plan.services.v[i].post_start);
+        release_container(&f->plan.services.v[i].container);
+        release_container(&f->plan.services.v[i].init_container);
+    }
+    for (size_t i = 0; i < f->plan.resources.len; i++)
+        release_container(&f->plan.resources.v[i].container);
+    for (size_t i = 0; i < f->plan.builds.len; i++)
+        strv_release(&f->plan.builds.v[i].services);
+    strv_release(&f->plan.build_env);
+    free(f->plan.services.v);
+    free(f->plan.resources.v);
+    free(f->plan.volumes.v);
+    free(f->plan.builds.v);
+}
+
+static void remove_dir(const struct fix *f)
+{
+    cleanup_free char *file = xasprintf("%s/Dockerfile", f->dir);
+
+    if (f->dir[0] == '\0')
+        return;
+    unlink(file);
+    rmdir(f->dir);
+}
+
+int session_fix_teardown(void **state)
+{
+    struct fix *f = *state;
+
+    engine_close(f->engine, on_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->closed, 1000));
+    fake_engine_close(f->fake);
+    assert_true(loop_ends_clean(&f->loop));
+    hub_free(f->hub);
+    image_notes_free(f->notes);
+    release_plan(f);
+    str_release(&f->events);
+    unlink(f->path);
+    remove_dir(f);
+    free(f);
+    return 0;
+}
+
+void begin(struct fix *f)
+{
+    f->session = session_start(&f->spec);
+}
+
+void become_ready(struct fix *f)
+{
+    begin(f);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+}
+
+void run_for(struct fix *f, unsigned ms)
+{
+    bool never = false;
+
+    loop_run_until(&f->loop, &never, ms);
+}
+
+void wait_asked(struct fix *f, const char *path, size_t times)
+{
+    for (int i = 0; i < 400 && fake_engine_asked(f->fake, path) < times; i++)
+        run_for(f, 10);
+    assert_int_equal(fake_engine_asked(f->fake, path), times);
+}
+
+void wait_event(struct fix *f, const char *text)
+{
+    for (int i = 0; i < 400 && strstr(str_c(&f->events), text) == NULL; i++)
+        run_for(f, 10);
+    assert_event(f, text);
+}
+
+void wait_over(struct fix *f)
+{
+    if (!loop_run_until(&f->loop, &f->gone, 8000))
+        fail_msg("it hangs after:\n%s", str_c(&f->events));
+}
+
+void wait_gone(struct fix *f)
+{
+    wait_over(f);
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/net1"), 1);
+}
+
+void stop_it(struct fix *f)
+{
+    session_stop(f->session, "test", false, 0);
+}
+
+void finish(struct fix *f)
+{
+    stop_it(f);
+    wait_gone(f);
+}
+
+void push_event(struct fix *f, const char *id, const char *action, int status)
+{
+    cleanup_free char *line =
+        xasprintf("{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{"
+                  "\"ID\":\"%s\",\"Attributes\":{\"exitCode\":\"%d\","
+                  "\"cvx.session\":\"s1\"}},\"time\":1,\"timeNano\":1}\n",
+                  action, id, status);
+
+    fake_engine_push(f->fake, "/events", line, strlen(line));
+}
+
+void push_die(struct fix *f, const char *id, int status)
+{
+    push_event(f, id, "die", status);
+}
+
+void assert_event(const struct fix *f, const char *text)
+{
+    if (strstr(str_c(&f->events), text) == NULL)
+        fail_msg("no \"%s\" in:\n%s", text, str_c(&f->events));
+}
+
+void assert_no_event(const struct fix *f, const char *text)
+{
+    if (strstr(str_c(&f->events), text) != NULL)
+        fail_msg("\"%s\" in:\n%s", text, str_c(&f->events));
+}
+
+int place_of(const struct fix *f, const char *part)
+{
+    for (size_t i = 0; i < fake_engine_requests(f->fake); i++)
+        if (strstr(fake_engine_request(f->fake, i)->path, part) != NULL)
+            return (int)i;
+    return -1;
+}

@@ -1,0 +1,83 @@
+/*
+ * session_fix -- a session on a scripted engine: an app with a resource `db`
+ * and a service `web` that lists it. No probe and no health check: ready is
+ * "started". Tests change the plan and the script, then begin.
+ */
+#ifndef TESTS_SESSION_FIX_H
+#define TESTS_SESSION_FIX_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/str.h"
+#include "logs/hub.h"
+#include "plan/plan.h"
+#include "run/port.h"
+#include "run/session.h"
+#include "support/fake_engine.h"
+
+struct fix {
+    uv_loop_t loop;
+    char path[64];
+    struct fake_engine *fake;
+    struct engine *engine;
+    struct plan plan;
+    struct plan_resource *db; /* of the plan as it is at first */
+    struct plan_service *web;
+    struct hub *hub;
+    struct image_notes *notes;
+    struct port_book ports;
+    struct session *session;
+    struct session_spec spec;
+    struct str events; /* "resource db ready\n", ... */
+    bool ready, gone, closed;
+    int status;
+    char dir[64];        /* a build's, made by a test; removed at the end */
+    uint64_t running_at; /* ms after the beginning: all ready */
+};
+
+/* Plans own their strings; this one is never freed as a whole. */
+#define TEXT(s) ((char *)(s))
+
+int session_fix_setup(void **state);
+int session_fix_teardown(void **state);
+
+/* What a good engine says to this app; again after a new fake engine. */
+void session_fix_script(struct fix *f);
+
+void answer(struct fix *f, const char *method, const char *path, int status,
+            const char *body);
+void answer_never(struct fix *f, const char *method, const char *path);
+void answer_once(struct fix *f, const char *method, const char *path,
+                 int status, const char *body);
+void answer_late(struct fix *f, const char *method, const char *path,
+                 int status, const char *body, unsigned ms);
+
+void begin(struct fix *f);
+void become_ready(struct fix *f);
+void run_for(struct fix *f, unsigned ms);
+
+/* Until the engine was asked for it. */
+void wait_asked(struct fix *f, const char *path, size_t times);
+
+/* Until this is in the events. */
+void wait_event(struct fix *f, const char *text);
+
+/* Until the session is gone, its network with it. */
+void wait_gone(struct fix *f);
+
+/* Until it is gone, whatever is left. */
+void wait_over(struct fix *f);
+void stop_it(struct fix *f);
+void finish(struct fix *f); /* stop_it() and wait_gone() */
+
+void push_event(struct fix *f, const char *id, const char *action, int status);
+void push_die(struct fix *f, const char *id, int status);
+
+void assert_event(const struct fix *f, const char *text);
+void assert_no_event(const struct fix *f, const char *text);
+
+/* The request's place among all; requests are kept in order of time. */
+int place_of(const struct fix *f, const char *part);
+
+#endif /* TESTS_SESSION_FIX_H */
