@@ -293,7 +293,8 @@ static void init_container_that_fails_ends_the_session(void **state)
     fake_engine_finish(f->fake, "/containers/init1/attach");
     wait_gone(f);
     assert_int_equal(f->status, 2);
-    assert_event(f, "error init web ended: exit status 2 | ");
+    assert_event(f,
+                 "error initContainer of service web ended: exit status 2 | ");
     assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 0);
 }
 

@@ -1,0 +1,412 @@
+#include "control/control.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/httpc.h"
+#include "support/looptest.h"
+
+struct fix {
+    uv_loop_t loop;
+    char path[64];
+    struct control *control;
+    struct httpc *client;
+    struct httpc_req *asking;
+    struct control_req *held; /* by a handler that answers later */
+    struct str log;           /* what handlers saw */
+    bool done, gone, drained, control_closed, client_closed;
+    long status;
+    struct str got;
+    struct err err;
+};
+
+/* ---- handlers -------------------------------------------------------------
+ */
+
+static void on_hello(struct control_req *req, void *user)
+{
+    struct fix *f = user;
+    struct cJSON *a = cJSON_CreateObject();
+
+    str_printf(&f->log, "hello %s ", control_query(req, "name"));
+    str_printf(&f->log, "%s %d %g", control_text(control_body(req), "text"),
+               control_bool(control_body(req), "flag"),
+               control_number(control_body(req), "n", -1));
+    control_put(a, "said", "bad \xff utf-8 \xc3\xa9");
+    control_put(a, "null", NULL);
+    control_answer(req, a);
+}
+
+static void on_stop(struct control_req *req, void *user)
+{
+    struct fix *f = user;
+
+    str_printf(&f->log, "stop %s", control_arg(req));
+    control_error(req, 409, "busy: %s", control_arg(req));
+}
+
+static void on_later(struct control_req *req, void *user)
+{
+    ((struct fix *)user)->held = req;
+}
+
+static void on_stream_gone(struct control_req *req, void *user)
+{
+    struct fix *f = user;
+
+    assert_ptr_equal(req, f->held);
+    f->held = NULL;
+    f->gone = true;
+}
+
+static void on_stream(struct control_req *req, void *user)
+{
+    struct fix *f = user;
+
+    f->held = req;
+    control_stream(req, on_stream_gone, f);
+}
+
+static void on_drained(struct control_req *req, void *user)
+{
+    (void)req;
+    ((struct fix *)user)->drained = true;
+}
+
+static const struct control_route routes[] = {
+    { "GET", "/hello", on_hello },       { "POST", "/hello", on_hello },
+    { "POST", "/apps/%/stop", on_stop }, { "GET", "/later", on_later },
+    { "GET", "/stream", on_stream },     { NULL, NULL, NULL },
+};
+
+/* ---- the fixture ----------------------------------------------------------
+ */
+
+static int setup(void **state)
+{
+    struct fix *f = xcalloc(1, sizeof(*f));
+    cleanup_free char *endpoint = NULL;
+
+    signal(SIGPIPE, SIG_IGN);
+    uv_loop_init(&f->loop);
+    snprintf(f->path, sizeof(f->path), "/tmp/control-%d.sock", (int)getpid());
+    endpoint = xasprintf("unix://%s", f->path);
+    *state = f;
+    if (control_new(&f->control, &f->loop, routes, f, &f->err) < 0 ||
+        control_listen(f->control, f->path, &f->err) < 0)
+        return -1;
+    return httpc_new(&f->client, &f->loop, endpoint, NULL, &f->err);
+}
+
+static void on_control_closed(void *user)
+{
+    ((struct fix *)user)->control_closed = true;
+}
+
+static void on_client_closed(void *user)
+{
+    ((struct fix *)user)->client_closed = true;
+}
+
+static int teardown(void **state)
+{
+    struct fix *f = *state;
+
+    httpc_close(f->client, on_client_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->client_closed, 1000));
+    if (!f->control_closed)
+        control_close(f->control, on_control_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->control_closed, 1000));
+    assert_true(loop_ends_clean(&f->loop));
+    str_release(&f->log);
+    str_release(&f->got);
+    free(f);
+    return 0;
+}
+
+static void on_data(struct httpc_req *req, const char *data, size_t len,
+                    void *user)
+{
+    (void)req;
+    str_add_len(&((struct fix *)user)->got, data, len);
+}
+
+static void on_done(const struct httpc_res *res, const struct err *err,
+                    void *user)
+{
+    struct fix *f = user;
+
+    f->done = true;
+    f->asking = NULL;
+    f->status = res == NULL ? 0 : res->status;
+    if (res != NULL && res->body_len > 0)
+        str_add_len(&f->got, res->body, res->body_len);
+    if (err != NULL)
+        f->err = *err;
+}
+
+static void ask(struct fix *f, const char *method, const char *path,
+                const char *json)
+{
+    f->done = false;
+    str_cut(&f->got, 0);
+    f->asking = httpc_start(f->client, &(struct httpc_spec){ .method = method,
+                                                             .path = path,
+                                                             .json = json,
+                                                             .on_data = on_data,
+                                                             .on_done = on_done,
+                                                             .user = f });
+}
+
+static void call(struct fix *f, const char *method, const char *path,
+                 const char *json)
+{
+    ask(f, method, path, json);
+    assert_true(loop_run_until(&f->loop, &f->done, 2000));
+}
+
+static void wait_held(struct fix *f)
+{
+    bool never = false;
+
+    for (int i = 0; i < 200 && f->held == NULL; i++)
+        loop_run_until(&f->loop, &never, 5);
+    assert_non_null(f->held);
+}
+
+static void hang_up(struct fix *f)
+{
+    bool never = false;
+
+    httpc_cancel(f->asking);
+    f->asking = NULL;
+    loop_run_until(&f->loop, &never, 50);
+}
+
+/* ---- tests ----------------------------------------------------------------
+ */
+
+static void handler_reads_query_and_body(void **state)
+{
+    struct fix *f = *state;
+
+    call(f, "POST", "/hello?name=a%20b",
+         "{\"text\":\"t\",\"flag\":true,\"n\":4}");
+    assert_int_equal(f->status, 200);
+    assert_string_equal(str_c(&f->log), "hello a b t 1 4");
+}
+
+static void absent_members_have_their_defaults(void **state)
+{
+    struct fix *f = *state;
+
+    call(f, "GET", "/hello", NULL);
+    assert_string_equal(str_c(&f->log), "hello   0 -1");
+    str_cut(&f->log, 0);
+    call(f, "POST", "/hello", "{\"text\":1,\"flag\":\"true\",\"n\":\"1\"}");
+    assert_string_equal(str_c(&f->log), "hello   0 -1");
+}
+
+static void bytes_that_are_no_utf8_are_replaced(void **state)
+{
+    struct fix *f = *state;
+
+    call(f, "GET", "/hello", NULL);
+    assert_string_equal(str_c(&f->got), "{\"said\":\"bad \xef\xbf\xbd utf-8 "
+                                        "\xc3\xa9\",\"null\":\"\"}");
+}
+
+static void percent_is_one_segment(void **state)
+{
+    struct fix *f = *state;
+
+    call(f, "POST", "/apps/my%2Dapp/stop", NULL);
+    assert_int_equal(f->status, 409);
+    assert_string_equal(str_c(&f->log), "stop my-app");
+    assert_string_equal(str_c(&f->got), "{\"error\":\"busy: my-app\"}");
+    call(f, "POST", "/apps//stop", NULL);
+    assert_int_equal(f->status, 404);
+    call(f, "POST", "/apps/a/b/stop", NULL);
+    assert_int_equal(f->status, 404);
+    call(f, "POST", "/apps/a/stop/now", NULL);
+    assert_int_equal(f->status, 404);
+}
+
+static void unknown_path_and_method_are_404(void **state)
+{
+    struct fix *f = *state;
+
+    call(f, "GET", "/nowhere", NULL);
+    assert_int_equal(f->status, 404);
+    assert_string_equal(str_c(&f->got),
+                        "{\"error\":\"no such request: GET /nowhere\"}");
+    call(f, "DELETE", "/hello", NULL);
+    assert_int_equal(f->status, 404);
+    assert_int_equal(f->log.len, 0);
+}
+
+static void body_must_be_an_object(void **state)
+{
+    static const char *const bad[] = { "[1]", "\"x\"", "{\"a\":", "{} {}",
+                                       "nonsense" };
+    struct fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        call(f, "POST", "/hello", bad[i]);
+        assert_int_equal(f->status, 400);
+        assert_string_equal(str_c(&f->got),
+                            "{\"error\":\"the body is not a JSON object\"}");
+    }
+    assert_int_equal(f->log.len, 0);
+}
+
+static void stream_is_a_line_an_event(void **state)
+{
+    struct fix *f = *state;
+    struct cJSON *e = cJSON_CreateObject();
+
+    ask(f, "GET", "/stream", NULL);
+    wait_held(f);
+    control_put(e, "type", "one");
+    control_event(f->held, e);
+    control_event_text(f->held, "{\"type\":\"two\"}\n", 15);
+    control_end(f->held);
+    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    assert_int_equal(f->status, 200);
+    assert_string_equal(str_c(&f->got),
+                        "{\"type\":\"one\"}\n{\"type\":\"two\"}\n");
+    assert_false(f->gone);
+}
+
+static void client_that_leaves_a_stream_is_told_of(void **state)
+{
+    struct fix *f = *state;
+
+    ask(f, "GET", "/stream", NULL);
+    wait_held(f);
+    hang_up(f);
+    assert_true(f->gone);
+}
+
+static void late_answer_to_a_lost_client_is_harmless(void **state)
+{
+    struct fix *f = *state;
+
+    ask(f, "GET", "/later?x=1", NULL);
+    wait_held(f);
+    hang_up(f);
+    /* Still a request, of nobody. */
+    assert_string_equal(control_query(f->held, "x"), "");
+    assert_int_equal(control_queued(f->held), 0);
+    control_answer(f->held, cJSON_CreateObject());
+}
+
+static void late_answer_reaches_a_client_that_waits(void **state)
+{
+    struct fix *f = *state;
+
+    ask(f, "GET", "/later?x=1", NULL);
+    wait_held(f);
+    assert_string_equal(control_query(f->held, "x"), "1");
+    control_error(f->held, 500, "x\"y\n");
+    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    assert_string_equal(str_c(&f->got), "{\"error\":\"x\\\"y\\n\"}");
+}
+
+static void writer_is_told_when_all_is_taken(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *big = xcalloc(1, CONTROL_HIGH_WATER);
+
+    memset(big, 'x', CONTROL_HIGH_WATER);
+    ask(f, "GET", "/stream", NULL);
+    wait_held(f);
+    while (control_queued(f->held) < CONTROL_HIGH_WATER)
+        control_event_text(f->held, big, CONTROL_HIGH_WATER);
+    control_on_drain(f->held, on_drained, f);
+    assert_false(f->drained);
+    assert_true(loop_run_until(&f->loop, &f->drained, 5000));
+    assert_int_equal(control_queued(f->held), 0);
+    control_end(f->held);
+    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+}
+
+static void close_drops_clients_and_tells_streams(void **state)
+{
+    struct fix *f = *state;
+
+    ask(f, "GET", "/stream", NULL);
+    wait_held(f);
+    assert_int_equal(control_clients(f->control), 1);
+    control_close(f->control, on_control_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->control_closed, 1000));
+    assert_true(f->gone);
+    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    assert_int_not_equal(f->err.code, ERR_NONE);
+}
+
+static void quoted(const char *text, size_t len, const char *wanted)
+{
+    cleanup_str struct str out = { 0 };
+
+    control_quote(&out, text, len);
+    assert_string_equal(str_c(&out), wanted);
+}
+
+static void quoting_is_json_whatever_the_bytes(void **state)
+{
+    cleanup_str struct str out = { 0 };
+    char all[256];
+    cJSON *json;
+
+    (void)state;
+    quoted("", 0, "\"\"");
+    quoted("a\"b\\c", 5, "\"a\\\"b\\\\c\"");
+    quoted("a\0b", 3, "\"a\\u0000b\"");
+    quoted("\x1b[0m\t\x7f", 6, "\"\\u001b[0m\\u0009\\u007f\"");
+    quoted("\xc3\xa9\xe2\x82\xac", 5, "\"\xc3\xa9\xe2\x82\xac\"");
+    quoted("\xff", 1, "\"\xef\xbf\xbd\"");
+    quoted("x\xe2\x82", 3, "\"x\xef\xbf\xbd\xef\xbf\xbd\""); /* cut short */
+    quoted("\xed\xa0\x80", 3,
+           "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); /* half of a pair */
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    control_quote(&out, all, sizeof(all));
+    json = cJSON_Parse(str_c(&out));
+    assert_non_null(json);
+    cJSON_Delete(json);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(handler_reads_query_and_body),
+        T(absent_members_have_their_defaults),
+        T(bytes_that_are_no_utf8_are_replaced),
+        T(percent_is_one_segment),
+        T(unknown_path_and_method_are_404),
+        T(body_must_be_an_object),
+        T(stream_is_a_line_an_event),
+        T(client_that_leaves_a_stream_is_told_of),
+        T(late_answer_to_a_lost_client_is_harmless),
+        T(late_answer_reaches_a_client_that_waits),
+        T(writer_is_told_when_all_is_taken),
+        T(close_drops_clients_and_tells_streams),
+        cmocka_unit_test(quoting_is_json_whatever_the_bytes),
+    };
+
+    return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}

@@ -1,0 +1,523 @@
+#include "rack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/httpc.h"
+#include "support/fake_engine.h"
+#include "support/looptest.h"
+
+#define CLIENTS 3
+
+struct fix;
+
+/* One request to the rack. */
+struct asked {
+    struct fix *f;
+    struct httpc_req *req;
+    struct str got;
+    bool done;
+    long status;
+};
+
+/* A whole rack, a scripted engine and a client, in one loop. The app has one
+ * service, `web`. */
+struct fix {
+    uv_loop_t loop;
+    char root[64];
+    char *socket, *engine_path, *body;
+    struct rack *rack;
+    struct fake_engine *fake;
+    struct httpc *client;
+    struct asked asked[CLIENTS];
+    bool client_closed, rack_over;
+};
+
+static void answer(struct fix *f, const char *method, const char *path,
+                   int status, const char *body)
+{
+    fake_engine_on(f->fake, method, path,
+                   &(struct fake_answer){ .status = status, .body = body });
+}
+
+static void script(struct fix *f)
+{
+    fake_engine_on(
+        f->fake, NULL, "/_ping",
+        &(struct fake_answer){ .headers = "Api-Version: 1.41\r\n"
+                                          "Server: Docker/20.10.24 (linux)\r\n",
+                               .body = "OK" });
+    answer(f, "GET", "/version", 200,
+           "{\"Version\":\"20.10.24\",\"ApiVersion\":\"1.41\"}");
+    answer(f, "GET", "/containers/json", 200, "[]");
+    answer(f, "GET", "/networks", 200, "[]");
+    answer(f, "GET", "/volumes", 200, "{\"Volumes\":[]}");
+    answer(f, "GET", "/images/json", 200, "[]");
+    answer(f, "GET", "/info", 200, "{\"OSType\":\"linux\"}");
+    fake_engine_on(f->fake, "GET", "/events",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    answer(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}");
+    answer(f, "DELETE", "/networks/net1", 204, NULL);
+    answer(f, "POST", "/containers/create", 201, "{\"Id\":\"web1\"}");
+    fake_engine_on(f->fake, "POST", "/containers/web1/attach",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    answer(f, "POST", "/containers/web1/start", 204, NULL);
+    answer(f, "POST", "/containers/web1/stop", 204, NULL);
+    answer(f, "DELETE", "/containers/web1", 204, NULL);
+}
+
+static void write_manifest(struct fix *f, const char *text)
+{
+    cleanup_free char *path = xasprintf("%s/demo/convox.yml", f->root);
+    FILE *out = fopen(path, "we");
+
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static char *start_body(struct fix *f, const char *more)
+{
+    return xasprintf("{\"dir\":\"%s/demo\",\"client_env\":{\"HOME\":\"%s\","
+                     "\"DOCKER_HOST\":\"unix://%s\"}%s}",
+                     f->root, f->root, f->engine_path, more);
+}
+
+static int setup(void **state)
+{
+    struct fix *f = xcalloc(1, sizeof(*f));
+    cleanup_free char *endpoint = NULL, *dir = NULL;
+    struct err err = { 0 };
+
+    signal(SIGPIPE, SIG_IGN);
+    snprintf(f->root, sizeof(f->root), "/tmp/rack.XXXXXX");
+    if (mkdtemp(f->root) == NULL)
+        return -1;
+    setenv("XDG_STATE_HOME", f->root, 1);
+    dir = xasprintf("%s/demo", f->root);
+    mkdir(dir, 0700);
+    f->socket = xasprintf("%s/rackd.sock", f->root);
+    f->engine_path = xasprintf("%s/engine.sock", f->root);
+    endpoint = xasprintf("unix://%s", f->socket);
+    uv_loop_init(&f->loop);
+    f->fake = fake_engine_new(&f->loop, f->engine_path);
+    script(f);
+    write_manifest(f, "services:\n  web:\n    image: web:1\n"
+                      "    termination: {grace: 1}\n");
+    f->body = start_body(f, "");
+    *state = f;
+    if (rack_new(&f->rack, &f->loop, f->socket, 300, &err) < 0)
+        return -1;
+    return httpc_new(&f->client, &f->loop, endpoint, NULL, &err);
+}
+
+static void on_client_closed(void *user)
+{
+    ((struct fix *)user)->client_closed = true;
+}
+
+static void close_client(struct fix *f)
+{
+    if (!f->client_closed)
+        httpc_close(f->client, on_client_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->client_closed, 1000));
+}
+
+static void run_for(struct fix *f, unsigned ms)
+{
+    bool never = false;
+
+    loop_run_until(&f->loop, &never, ms);
+}
+
+/* Whatever a test leaves, the rack ends and leaves no handle behind. */
+static int teardown(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *command = xasprintf("rm -rf '%s'", f->root);
+
+    close_client(f);
+    rack_quit(f->rack);
+    for (int i = 0; i < 300 && access(f->socket, F_OK) == 0; i++)
+        run_for(f, 10);
+    run_for(f, 20);
+    fake_engine_close(f->fake);
+    assert_true(loop_ends_clean(&f->loop));
+    rack_free(f->rack);
+    for (int i = 0; i < CLIENTS; i++)
+        str_release(&f->asked[i].got);
+    free(f->socket);
+    free(f->engine_path);
+    free(f->body);
+    if (system(command) != 0)
+        return -1;
+    free(f);
+    return 0;
+}
+
+static void on_data(struct httpc_req *req, const char *data, size_t len,
+                    void *user)
+{
+    (void)req;
+    str_add_len(&((struct asked *)user)->got, data, len);
+}
+
+static void on_done(const struct httpc_res *res, const struct err *err,
+                    void *user)
+{
+    struct asked *a = user;
+
+    (void)err;
+    a->done = true;
+    a->req = NULL;
+    a->status = res == NULL ? 0 : res->status;
+    if (res != NULL && res->body_len > 0)
+        str_add_len(&a->got, res->body, res->body_len);
+}
+
+static struct asked *ask(struct fix *f, int n, const char *method,
+                         const char *path, const char *json)
+{
+    struct asked *a = &f->asked[n];
+
+    a->f = f;
+    a->done = false;
+    str_cut(&a->got, 0);
+    a->req = httpc_start(f->client, &(struct httpc_spec){ .method = method,
+                                                          .path = path,
+                                                          .json = json,
+                                                          .on_data = on_data,
+                                                          .on_done = on_done,
+                                                          .user = a });
+    return a;
+}
+
+static struct asked *call(struct fix *f, int n, const char *method,
+                          const char *path, const char *json)
+{
+    struct asked *a = ask(f, n, method, path, json);
+
+    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    return a;
+}
+
+static void has(const struct asked *a, const char *text)
+{
+    if (strstr(str_c(&a->got), text) == NULL)
+        fail_msg("no %s in:\n%s", text, str_c(&a->got));
+}
+
+static void wait_for(struct asked *a, const char *text)
+{
+    for (int i = 0; i < 300 && strstr(str_c(&a->got), text) == NULL; i++)
+        run_for(a->f, 10);
+    has(a, text);
+}
+
+static void wait_asked(struct fix *f, const char *path, size_t times)
+{
+    for (int i = 0; i < 300 && fake_engine_asked(f->fake, path) < times; i++)
+        run_for(f, 10);
+    assert_true(fake_engine_asked(f->fake, path) >= times);
+}
+
+static void wait_sessions(struct fix *f, const char *wanted)
+{
+    struct asked *a = call(f, 2, "GET", "/sessions", NULL);
+
+    for (int i = 0; i < 200 && strcmp(str_c(&a->got), wanted) != 0; i++) {
+        run_for(f, 10);
+        a = call(f, 2, "GET", "/sessions", NULL);
+    }
+    assert_string_equal(str_c(&a->got), wanted);
+}
+
+#define NO_SESSIONS "{\"sessions\":[]}"
+
+static struct asked *become_ready(struct fix *f)
+{
+    struct asked *a = ask(f, 0, "POST", "/start", f->body);
+
+    wait_for(a, "\"type\":\"ready\"");
+    return a;
+}
+
+/* ---- tests ----------------------------------------------------------------
+ */
+
+static void closed_lease_is_the_end_of_its_session(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f);
+
+    has(a, "{\"type\":\"session\"");
+    has(a, "\"engine\":\"Docker\",\"engine_version\":\"20.10.24\"");
+    has(a, "\"kind\":\"service\",\"name\":\"web\"");
+    httpc_cancel(a->req);
+    wait_asked(f, "/networks/net1", 1);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/stop"), 1);
+    wait_sessions(f, NO_SESSIONS);
+}
+
+static void stop_is_told_to_the_lease_and_to_who_asked(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f), *b;
+
+    b = call(f, 1, "POST", "/apps/demo/stop", NULL);
+    has(b, "\"type\":\"stopping\"");
+    has(b, "\"type\":\"removed\",");
+    has(b, "\"type\":\"end\",");
+    assert_true(loop_run_until(&f->loop, &a->done, 1000));
+    has(a, "\"containers\":1,\"networks\":1,\"volumes\":0");
+    has(a, "\"status\":0}\n");
+}
+
+static void who_asked_for_a_stop_may_leave(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f), *b;
+
+    fake_engine_on(f->fake, "POST", "/containers/web1/stop",
+                   &(struct fake_answer){ .status = 204, .delay_ms = 200 });
+    b = ask(f, 1, "POST", "/apps/demo/stop", NULL);
+    wait_for(b, "stopping");
+    httpc_cancel(b->req);
+    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    has(a, "\"status\":0}\n");
+}
+
+static void detached_session_stays_until_its_time_is_over(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *body = start_body(f, ",\"detach\":true,\"ttl\":1");
+    struct asked *a = call(f, 0, "POST", "/start", body);
+
+    has(a, "\"type\":\"ready\"");
+    has(a, "\"status\":0}\n");
+    call(f, 1, "GET", "/sessions", NULL);
+    has(&f->asked[1], "\"detached\":true");
+    call(f, 1, "GET", "/ps?app=demo", NULL);
+    has(&f->asked[1], "\"service\":\"web\",\"status\":\"running\"");
+    wait_asked(f, "/networks/net1", 1);
+    wait_sessions(f, NO_SESSIONS);
+}
+
+static void absurd_times_are_taken_as_long_or_none(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *body =
+        start_body(f, ",\"detach\":true,\"ttl\":1e300,\"wait_timeout\":-5");
+    struct asked *a = call(f, 0, "POST", "/start", body);
+
+    has(a, "\"type\":\"ready\"");
+    run_for(f, 50);
+    call(f, 1, "GET", "/sessions", NULL);
+    has(&f->asked[1], "\"state\":\"ready\"");
+}
+
+static void quit_ends_sessions_and_everything(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f);
+
+    call(f, 1, "POST", "/quit", NULL);
+    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    has(a, "\"type\":\"removed\"");
+    has(a, "\"status\":1}\n");
+    for (int i = 0; i < 100 && access(f->socket, F_OK) == 0; i++)
+        run_for(f, 10);
+    assert_int_equal(access(f->socket, F_OK), -1);
+}
+
+static void
+start_that_waits_for_the_engine_does_not_outlive_a_quit(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    fake_engine_on(
+        f->fake, NULL, "/_ping",
+        &(struct fake_answer){ .headers = "Api-Version: 1.41\r\n"
+                                          "Server: Docker/20.10.24 (linux)\r\n",
+                               .delay_ms = 200 });
+    a = ask(f, 0, "POST", "/start", f->body);
+    wait_asked(f, "/_ping", 1);
+    rack_quit(f->rack);
+    assert_true(loop_run_until(&f->loop, &a->done, 2000));
+    has(a, "this rackd is ending");
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
+}
+
+static void
+client_that_leaves_before_the_engine_answers_starts_nothing(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    fake_engine_on(
+        f->fake, NULL, "/_ping",
+        &(struct fake_answer){ .headers = "Api-Version: 1.41\r\n"
+                                          "Server: Docker/20.10.24 (linux)\r\n",
+                               .delay_ms = 150 });
+    a = ask(f, 0, "POST", "/start", f->body);
+    wait_asked(f, "/_ping", 1);
+    httpc_cancel(a->req);
+    run_for(f, 400);
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
+}
+
+static void rack_without_clients_stays_for_its_idle_time(void **state)
+{
+    struct fix *f = *state;
+
+    close_client(f);
+    run_for(f, 2500);
+    assert_int_equal(access(f->socket, F_OK), 0);
+}
+
+static void doctor_left_in_the_middle_leaves_nothing_behind(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    fake_engine_on(f->fake, "GET", "/info",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    a = ask(f, 0, "POST", "/doctor", f->body);
+    wait_asked(f, "/info", 1);
+    httpc_cancel(a->req);
+    run_for(f, 50);
+    /* And one whose visit the end of the rack cuts short. */
+    ask(f, 0, "POST", "/doctor", f->body);
+    wait_asked(f, "/info", 2);
+    rack_quit(f->rack);
+    run_for(f, 50);
+}
+
+static void log_reader_gets_its_end_with_the_session(void **state)
+{
+    static const char frame[] = "\1\0\0\0\0\0\0\6hello\n";
+    struct fix *f = *state;
+    struct asked *a = become_ready(f), *b;
+
+    fake_engine_push(f->fake, "/containers/web1/attach", frame,
+                     sizeof(frame) - 1);
+    wait_for(a, "\"line\":\"hello\"");
+    b = ask(f, 1, "GET", "/logs?app=demo&follow=1", NULL);
+    wait_for(b, "\"line\":\"hello\"");
+    httpc_cancel(a->req);
+    assert_true(loop_run_until(&f->loop, &b->done, 3000));
+    has(b, "{\"type\":\"end\"");
+}
+
+static void what_could_not_be_removed_is_swept_by_the_next_start(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f);
+
+    answer(f, "DELETE", "/networks/net1", 500, "{\"message\":\"in use\"}");
+    assert_int_equal(fake_engine_asked(f->fake, "/networks?"), 1);
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    assert_true(loop_run_until(&f->loop, &a->done, 5000));
+    has(a, "could not be removed");
+    answer(f, "DELETE", "/networks/net1", 204, NULL);
+    a = become_ready(f);
+    wait_asked(f, "/networks?", 2);
+    httpc_cancel(a->req);
+    run_for(f, 200);
+}
+
+static void wrong_manifest_starts_nothing(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    write_manifest(f, "services:\n  web:\n    resources: [db]\n");
+    a = call(f, 0, "POST", "/start", f->body);
+    has(a, "\"type\":\"error\"");
+    has(a, "convox.yml:3:");
+    has(a, "\"type\":\"end\"");
+    assert_int_equal(fake_engine_requests(f->fake), 0);
+}
+
+static void what_does_not_run_is_404(void **state)
+{
+    static const char *const paths[] = { "/ps?app=no", "/logs?app=no",
+                                         "/services?app=no",
+                                         "/resources?app=no" };
+    struct fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        struct asked *a = call(f, 0, "GET", paths[i], NULL);
+
+        assert_int_equal(a->status, 404);
+        has(a, "{\"error\":\"app not running: no\"}");
+    }
+    call(f, 0, "POST", "/apps/no/stop", NULL);
+    assert_int_equal(f->asked[0].status, 404);
+    call(f, 0, "POST", "/sessions/s0/stop", NULL);
+    assert_int_equal(f->asked[0].status, 404);
+}
+
+static void environment_is_set_and_read_back(void **state)
+{
+    struct fix *f = *state;
+
+    call(f, 0, "POST", "/env?app=demo",
+         "{\"set\":[\"B=2\",\"A=1\",\"C=3\"],\"unset\":[\"C\"]}");
+    has(&f->asked[0], "{\"release\":\"R");
+    call(f, 0, "GET", "/env?app=demo", NULL);
+    assert_string_equal(str_c(&f->asked[0].got),
+                        "{\"env\":[{\"key\":\"A\",\"value\":\"1\"},"
+                        "{\"key\":\"B\",\"value\":\"2\"}]}");
+}
+
+static void second_rack_on_the_socket_is_refused(void **state)
+{
+    struct fix *f = *state;
+    struct rack *other = NULL;
+    struct err err = { 0 };
+    uv_loop_t loop;
+
+    uv_loop_init(&loop);
+    assert_int_equal(rack_new(&other, &loop, f->socket, 300, &err), -1);
+    assert_non_null(strstr(err.msg, "somebody listens on "));
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(closed_lease_is_the_end_of_its_session),
+        T(stop_is_told_to_the_lease_and_to_who_asked),
+        T(who_asked_for_a_stop_may_leave),
+        T(detached_session_stays_until_its_time_is_over),
+        T(absurd_times_are_taken_as_long_or_none),
+        T(quit_ends_sessions_and_everything),
+        T(start_that_waits_for_the_engine_does_not_outlive_a_quit),
+        T(client_that_leaves_before_the_engine_answers_starts_nothing),
+        T(rack_without_clients_stays_for_its_idle_time),
+        T(doctor_left_in_the_middle_leaves_nothing_behind),
+        T(log_reader_gets_its_end_with_the_session),
+        T(what_could_not_be_removed_is_swept_by_the_next_start),
+        T(wrong_manifest_starts_nothing),
+        T(what_does_not_run_is_404),
+        T(environment_is_set_and_read_back),
+        T(second_rack_on_the_socket_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("rack", tests, NULL, NULL);
+}

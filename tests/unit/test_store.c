@@ -1,0 +1,254 @@
+#include "store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+struct fix {
+    char home[64];
+    struct store store;
+};
+
+static int setup(void **state)
+{
+    struct fix *f = xcalloc(1, sizeof(*f));
+    struct err err = { 0 };
+
+    snprintf(f->home, sizeof(f->home), "/tmp/store.XXXXXX");
+    if (mkdtemp(f->home) == NULL)
+        return -1;
+    setenv("XDG_STATE_HOME", f->home, 1);
+    *state = f;
+    return store_open(&f->store, "local", &err);
+}
+
+static int teardown(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *command = xasprintf("rm -rf '%s'", f->home);
+
+    store_release(&f->store);
+    if (system(command) != 0)
+        return -1;
+    free(f);
+    return 0;
+}
+
+static void assert_mode(const struct fix *f, const char *name, unsigned mode)
+{
+    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home, name);
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, mode);
+}
+
+static void write_file(const struct fix *f, const char *name, const char *text,
+                       unsigned mode)
+{
+    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home, name);
+    FILE *out = fopen(path, "we");
+
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static void reopen(struct fix *f)
+{
+    struct err err = { 0 };
+
+    store_release(&f->store);
+    assert_int_equal(store_open(&f->store, "local", &err), 0);
+}
+
+static void nobody_else_may_look(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 };
+    struct err err = { 0 };
+    mode_t before = umask(0);
+
+    env_set(&env, "SECRET", "x", "test");
+    assert_int_equal(store_env_save(&f->store, "demo", &env, &err), 0);
+    umask(before);
+    assert_mode(f, "", 0700);
+    assert_mode(f, "/apps", 0700);
+    assert_mode(f, "/id", 0600);
+    assert_mode(f, "/password", 0600);
+    assert_mode(f, "/apps/demo.env", 0600);
+}
+
+static void directory_open_to_others_is_closed(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *path = xasprintf("%s/cvx/local", f->home);
+
+    assert_int_equal(chmod(path, 0755), 0);
+    reopen(f);
+    assert_mode(f, "", 0700);
+}
+
+static void leftover_of_a_write_lends_nobody_its_mode(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 };
+    struct err err = { 0 };
+
+    write_file(f, "/apps/demo.env.new", "", 0666);
+    env_set(&env, "SECRET", "x", "test");
+    assert_int_equal(store_env_save(&f->store, "demo", &env, &err), 0);
+    assert_mode(f, "/apps/demo.env", 0600);
+}
+
+static void id_and_password_are_kept_and_long(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *id = xstrdup(f->store.rack_id);
+    cleanup_free char *password = xstrdup(f->store.password);
+
+    assert_int_equal(strlen(id), 16);
+    assert_int_equal(strlen(password), 30);
+    assert_int_equal(strspn(password, "0123456789abcdef"), 30);
+    reopen(f);
+    assert_string_equal(f->store.rack_id, id);
+    assert_string_equal(f->store.password, password);
+}
+
+static void two_racks_on_one_directory_have_two_ids(void **state)
+{
+    struct fix *f = *state;
+    struct store other = { 0 };
+    struct err err = { 0 };
+
+    assert_int_equal(store_open(&other, "local", &err), 0);
+    assert_string_not_equal(other.rack_id, f->store.rack_id);
+    assert_string_equal(other.password, f->store.password);
+    store_release(&other);
+}
+
+static void broken_id_is_made_anew(void **state)
+{
+    struct fix *f = *state;
+
+    write_file(f, "/id", "no id\n", 0600);
+    reopen(f);
+    assert_int_equal(strspn(f->store.rack_id, "0123456789abcdef"), 16);
+}
+
+static void environment_comes_back_as_it_was(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 }, back = { 0 };
+    struct err err = { 0 };
+
+    env_set(&env, "QUOTED", "\"as it is\"", "test");
+    env_set(&env, "EQUALS", "a=b=c", "test");
+    env_set(&env, "EMPTY", "", "test");
+    assert_int_equal(store_env_save(&f->store, "demo", &env, &err), 0);
+    assert_int_equal(store_env_load(&f->store, "demo", &back, &err), 0);
+    assert_int_equal(back.len, 3);
+    assert_string_equal(env_get(&back, "QUOTED"), "\"as it is\"");
+    assert_string_equal(env_get(&back, "EQUALS"), "a=b=c");
+    assert_string_equal(env_get(&back, "EMPTY"), "");
+}
+
+static void app_without_a_file_has_an_empty_environment(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 };
+    struct err err = { 0 };
+
+    assert_int_equal(store_env_load(&f->store, "never", &env, &err), 0);
+    assert_int_equal(env.len, 0);
+}
+
+static void file_too_large_is_an_error_not_half_of_it(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 };
+    cleanup_free char *path = xasprintf("%s/cvx/local/apps/big.env", f->home);
+    struct err err = { 0 };
+
+    write_file(f, "/apps/big.env", "A=1\n", 0600);
+    assert_int_equal(truncate(path, 5 << 20), 0);
+    assert_int_equal(store_env_load(&f->store, "big", &env, &err), -1);
+    assert_non_null(strstr(err.msg, "is larger than 4 MiB"));
+}
+
+static void directory_in_place_of_a_file_is_an_error(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 };
+    cleanup_free char *path = xasprintf("%s/cvx/local/apps/x.env", f->home);
+    struct err err = { 0 };
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(store_env_load(&f->store, "x", &env, &err), -1);
+    assert_non_null(strstr(err.msg, "cannot read "));
+    err = (struct err){ 0 };
+    assert_int_equal(store_env_save(&f->store, "x", &env, &err), -1);
+    assert_non_null(strstr(err.msg, "cannot write "));
+}
+
+static void no_home_is_an_error(void **state)
+{
+    struct store st = { 0 };
+    struct err err = { 0 };
+    cleanup_free char *home = xstrdup(getenv("HOME"));
+
+    (void)state;
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("HOME");
+    assert_int_equal(store_open(&st, "local", &err), -1);
+    setenv("HOME", home, 1);
+    assert_non_null(strstr(err.msg, "no place for state"));
+    store_release(&st);
+}
+
+static void random_letters_are_all_of_the_alphabet(void **state)
+{
+    char text[2001];
+    int count[3] = { 0 };
+
+    (void)state;
+    store_random(text, 2000, "abc");
+    assert_int_equal(strlen(text), 2000);
+    for (int i = 0; i < 2000; i++)
+        count[text[i] - 'a']++;
+    for (int i = 0; i < 3; i++) /* 666 each; this is 14 sigma away */
+        assert_in_range(count[i], 370, 960);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(nobody_else_may_look),
+        T(directory_open_to_others_is_closed),
+        T(leftover_of_a_write_lends_nobody_its_mode),
+        T(id_and_password_are_kept_and_long),
+        T(two_racks_on_one_directory_have_two_ids),
+        T(broken_id_is_made_anew),
+        T(environment_comes_back_as_it_was),
+        T(app_without_a_file_has_an_empty_environment),
+        T(file_too_large_is_an_error_not_half_of_it),
+        T(directory_in_place_of_a_file_is_an_error),
+        T(no_home_is_an_error),
+        T(random_letters_are_all_of_the_alphabet),
+    };
+
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
