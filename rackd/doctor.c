@@ -100,8 +100,7 @@ void on_doctor(struct control_req *req, void *user)
     rack_link(v->rack, &v->env, on_link, v);
 }
 
-/* ---- our own
- * ------------------------------------------------------------------ */
+/* ---- our own ------------------------------------------------------------ */
 
 static void check_private(struct visit *v, const char *name, const char *path)
 {
@@ -141,8 +140,7 @@ static void check_sockets(struct visit *v)
     }
 }
 
-/* ---- the engine
- * ---------------------------------------------------------------- */
+/* ---- the engine --------------------------------------------------------- */
 
 static void on_link(struct link *link, const struct err *err, void *user)
 {

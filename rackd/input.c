@@ -90,8 +90,7 @@ void input_client_env(struct env *out, const struct cJSON *body)
     }
 }
 
-/* ---- the manifest
- * ------------------------------------------------------------ */
+/* ---- the manifest ------------------------------------------------------- */
 
 static int read_manifest(struct input *in, const char *dir, struct err *err)
 {
@@ -111,8 +110,7 @@ static int read_manifest(struct input *in, const char *dir, struct err *err)
     return 0;
 }
 
-/* ---- the environment
- * ------------------------------------------------------------ */
+/* ---- the environment ---------------------------------------------------- */
 
 static int add_env_file(struct input *in, const char *path, const char *shown,
                         const char *source, bool must, struct err *err)

@@ -139,8 +139,7 @@ static void on_hello(const struct engine_info *info, const struct err *err,
     tell_waiters(link, NULL);
 }
 
-/* ---- leftovers of dead sessions
- * --------------------------------------------------- */
+/* ---- leftovers of dead sessions ----------------------------------------- */
 
 static const char *label_of(const struct strv *labels, const char *key)
 {
@@ -234,8 +233,7 @@ static void on_leftover_volumes(const struct engine_object *list, size_t count,
                                  link);
 }
 
-/* ---- the end
- * --------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 void link_close(struct link *link)
 {

@@ -72,8 +72,7 @@ void rack_free(struct rack *r)
     free(r);
 }
 
-/* ---- the end
- * ----------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 /* With neither session nor client for a while there is nothing to stay for. */
 static void on_idle_check(uv_timer_t *timer)

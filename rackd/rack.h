@@ -113,7 +113,7 @@ void rack_free(struct rack *r);
 /* Called when a session has ended: quits once nothing is left. */
 void rack_run_ended(struct rack *r);
 
-/* ---- engines (link.c) ---- */
+/* ---- engines (link.c) --------------------------------------------------- */
 
 typedef void (*link_cb)(struct link *link, const struct err *err, void *user);
 
@@ -126,7 +126,7 @@ void rack_link(struct rack *r, const struct env *client_env, link_cb cb,
 /* Takes the link out of use; frees it once the engine is closed. */
 void link_close(struct link *link);
 
-/* ---- handlers (start.c, views.c, doctor.c) ---- */
+/* ---- handlers (start.c, views.c, doctor.c) ------------------------------ */
 
 void on_start(struct control_req *req, void *user);
 void on_session_stop(struct control_req *req, void *user);
@@ -145,7 +145,7 @@ void on_env_set(struct control_req *req, void *user);
 void on_quit(struct control_req *req, void *user);
 void on_doctor(struct control_req *req, void *user);
 
-/* ---- shared pieces ---- */
+/* ---- shared pieces ------------------------------------------------------ */
 
 /* What happens in a session, as JSON (event_json.c). */
 uint64_t run_ms(const struct app_run *run);

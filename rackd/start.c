@@ -34,8 +34,7 @@ static void on_ttl(uv_timer_t *timer);
 static void on_session_gone(int status, void *user);
 static void on_ttl_closed(uv_handle_t *handle);
 
-/* ---- who watches
- * ------------------------------------------------------------------- */
+/* ---- who watches -------------------------------------------------------- */
 
 /* To the lease and to everybody who waits for the end. Takes `event`. */
 static void tell(struct app_run *run, struct cJSON *event)
@@ -107,8 +106,7 @@ static void on_drain(struct control_req *req, void *user)
     tell_log_lines(user);
 }
 
-/* ---- a run's life
- * ------------------------------------------------------------------ */
+/* ---- a run's life ------------------------------------------------------- */
 
 static unsigned seconds_of(const struct cJSON *body, const char *name)
 {

@@ -23,8 +23,7 @@ static double whole_seconds(uint64_t ms)
     return (double)s;
 }
 
-/* ---- the rack
- * ---------------------------------------------------------------- */
+/* ---- the rack ----------------------------------------------------------- */
 
 static long resident_kb(void)
 {
@@ -106,8 +105,7 @@ void on_sessions(struct control_req *req, void *user)
     control_answer(req, a);
 }
 
-/* ---- manifest and plan
- * --------------------------------------------------------- */
+/* ---- manifest and plan -------------------------------------------------- */
 
 static struct cJSON *diag_list(const struct input *in, enum diag_level level,
                                const char *word)
@@ -218,8 +216,7 @@ void on_plan(struct control_req *req, void *user)
     control_answer(req, a);
 }
 
-/* ---- what runs
- * ------------------------------------------------------------------- */
+/* ---- what runs ---------------------------------------------------------- */
 
 static struct cJSON *ports_json(const struct app_run *run,
                                 const struct plan_service *svc)
@@ -421,8 +418,7 @@ void on_resources(struct control_req *req, void *user)
     control_answer(req, a);
 }
 
-/* ---- environment
- * ------------------------------------------------------------------- */
+/* ---- environment -------------------------------------------------------- */
 
 void on_env_get(struct control_req *req, void *user)
 {

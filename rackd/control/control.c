@@ -223,8 +223,7 @@ void control_put(struct cJSON *object, const char *name, const char *text)
     cJSON_AddStringToObject(object, name, str_c(&clean));
 }
 
-/* ---- answering
- * --------------------------------------------------------------- */
+/* ---- answering ---------------------------------------------------------- */
 
 static void send_json(struct control_req *req, int status, struct cJSON *json)
 {

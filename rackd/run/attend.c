@@ -193,8 +193,7 @@ static void on_post_start(int status, const struct err *err, void *user)
                      it->name, status);
 }
 
-/* ---- the end of a container
- * -------------------------------------------------- */
+/* ---- the end of a container --------------------------------------------- */
 
 void item_died(struct item *it, int status, bool oom)
 {

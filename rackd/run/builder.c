@@ -36,6 +36,8 @@ struct build {
     int context_fd;
     char *dockerfile_name;
     struct engine_call *call;
+    struct engine_call *look; /* for the image that has the tag now */
+    char *old_image;
 };
 
 /*
@@ -47,7 +49,10 @@ static void on_read(uv_work_t *work, int status);
 static void pack(uv_work_t *work);
 static void on_packed(uv_work_t *work, int status);
 static void on_line(const char *line, size_t len, void *user);
+static void on_looked(const struct engine_image *image, const struct err *err,
+                      void *user);
 static void on_built(const char *id, const struct err *err, void *user);
+static void on_old_removed(const struct err *err, void *user);
 
 static void set_state(struct build *b, enum build_state state, const char *word)
 {
@@ -111,6 +116,7 @@ void build_free(struct build *b)
     strv_release(&b->env);
     free(b->bases);
     free(b->tag);
+    free(b->old_image);
     free(b->image);
     free(b->dir);
     free(b->dockerfile_name);
@@ -131,7 +137,9 @@ bool build_cancel(struct build *b)
 {
     if (b->call != NULL)
         engine_cancel(b->call);
-    b->call = NULL;
+    if (b->look != NULL)
+        engine_cancel(b->look);
+    b->call = b->look = NULL;
     if (b->working && !b->unqueued)
         b->unqueued = uv_cancel((uv_req_t *)&b->work) == 0;
     return !b->working;
@@ -208,8 +216,7 @@ static void on_read(uv_work_t *work, int status)
     session_poke(b->s);
 }
 
-/* ---- the context
- * ------------------------------------------------------------- */
+/* ---- the context -------------------------------------------------------- */
 
 static bool bases_are_ready(const struct build *b)
 {
@@ -264,8 +271,7 @@ static void on_packed(uv_work_t *work, int status)
         on_line, on_built, b);
 }
 
-/* ---- the build
- * ----------------------------------------------------------------- */
+/* ---- the build ---------------------------------------------------------- */
 
 void build_poke(struct build *b)
 {
@@ -273,6 +279,7 @@ void build_poke(struct build *b)
         set_state(b, BUILD_DONE, "built");
     } else if (b->state == BUILD_IDLE) {
         set_state(b, BUILD_READING, "building");
+        b->look = engine_image_inspect(b->s->spec.engine, b->tag, on_looked, b);
         b->working = true;
         uv_queue_work(b->s->spec.loop, &b->work, read_dockerfile, on_read);
     } else if (b->state == BUILD_BASES && bases_are_ready(b)) {
@@ -286,11 +293,37 @@ void build_poke(struct build *b)
     }
 }
 
+static void on_looked(const struct engine_image *image, const struct err *err,
+                      void *user)
+{
+    struct build *b = user;
+
+    b->look = NULL;
+    if (err == NULL)
+        b->old_image = xstrdup(image->id);
+}
+
 static void on_line(const char *line, size_t len, void *user)
 {
     struct build *b = user;
 
     session_say(b->s, "build", "build", "%.*s", (int)len, line);
+}
+
+/* The tag has moved on: without this every rebuild would leave an image that
+ * nothing names. One that something still uses stays: the engine refuses. */
+static void remove_old(struct build *b, const char *id)
+{
+    if (b->old_image != NULL && strcmp(b->old_image, id) != 0)
+        engine_image_remove(b->s->spec.engine, b->old_image, on_old_removed,
+                            NULL);
+}
+
+static void on_old_removed(const struct err *err, void *user)
+{
+    (void)user;
+    if (err != NULL)
+        log_debug("run", "an image of an earlier build stays: %s", err->msg);
 }
 
 static void on_built(const char *id, const struct err *err, void *user)
@@ -303,6 +336,7 @@ static void on_built(const char *id, const struct err *err, void *user)
     b->context_fd = -1;
     if (err == NULL) {
         b->image = xstrdup(id);
+        remove_old(b, id);
         set_state(b, BUILD_DONE, "built");
         session_poke(b->s);
         return;

@@ -237,8 +237,7 @@ static void on_pulled(const struct err *err, void *user)
     img->call = engine_image_list(img->s->spec.engine, label, on_standins, img);
 }
 
-/* ---- stand-ins
- * --------------------------------------------------------------- */
+/* ---- stand-ins ---------------------------------------------------------- */
 
 /* How many leading characters the tags of two references share. */
 static size_t likeness(const char *ref, const char *name)

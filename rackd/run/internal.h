@@ -24,7 +24,7 @@
 #include "run/session.h"
 #include "run/subnet.h"
 
-/* ---- images ------------------------------------------------------------ */
+/* ---- images ------------------------------------------------------------- */
 
 enum image_state {
     IMAGE_ASSUMED, /* nobody has missed it yet */
@@ -84,7 +84,7 @@ const char *build_image(const struct build *b);
 bool build_cancel(struct build *b);
 void build_free(struct build *b);
 
-/* ---- items --------------------------------------------------------------- */
+/* ---- items -------------------------------------------------------------- */
 
 enum item_kind { ITEM_RESOURCE, ITEM_INIT, ITEM_SERVICE };
 

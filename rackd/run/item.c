@@ -100,7 +100,7 @@ void item_free(struct item *it)
     free(it);
 }
 
-/* ---- what it waits for --------------------------------------------------- */
+/* ---- what it waits for -------------------------------------------------- */
 
 /* The image to create from; NULL while there is none yet. */
 static const char *image_of(const struct item *it)

@@ -167,8 +167,7 @@ static void on_volume(const struct err *err, void *user)
     session_poke(s);
 }
 
-/* ---- the way back
- * ------------------------------------------------------------ */
+/* ---- the way back ------------------------------------------------------- */
 
 static void remove_volume(struct session *s, struct volume_step *v)
 {

@@ -93,8 +93,7 @@ void session_labels(const struct session *s, struct strv *out, const char *kind,
     strv_printf(out, "cvx.release=%s", s->release);
 }
 
-/* ---- start
- * ------------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------- */
 
 static unsigned wait_s(const struct session *s)
 {
@@ -197,8 +196,7 @@ static void lay_out(struct session *s)
         add_service(s, &p->services.v[i]);
 }
 
-/* ---- going on
- * ----------------------------------------------------------------- */
+/* ---- going on ----------------------------------------------------------- */
 
 static bool all_ready(const struct session *s)
 {
@@ -298,8 +296,7 @@ static void on_wait_over(uv_timer_t *timer)
                            : "give it more time with --wait-timeout");
 }
 
-/* ---- the engine's events
- * --------------------------------------------------------- */
+/* ---- the engine's events ------------------------------------------------ */
 
 static void hear(struct session *s)
 {
@@ -447,8 +444,7 @@ void session_end_if_gone(struct session *s)
         uv_close((uv_handle_t *)&it->timer, on_item_timer_closed);
 }
 
-/* ---- listings
- * ------------------------------------------------------------------------ */
+/* ---- listings ----------------------------------------------------------- */
 
 size_t session_item_count(const struct session *s)
 {

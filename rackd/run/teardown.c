@@ -109,8 +109,7 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
     session_poke(s);
 }
 
-/* ---- one container
- * ------------------------------------------------------------ */
+/* ---- one container ------------------------------------------------------ */
 
 static void cancel_call(struct item *it)
 {
@@ -207,8 +206,7 @@ static void on_removed(const struct err *err, void *user)
     session_poke(it->s);
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------ */
+/* ---- the whole ---------------------------------------------------------- */
 
 void teardown_failed(struct session *s, const char *kind, const char *name,
                      const struct err *err)
@@ -333,8 +331,7 @@ static void on_swept_one(const struct err *err, void *user)
     session_poke(s);
 }
 
-/* ---- too late
- * ------------------------------------------------------------------- */
+/* ---- too late ----------------------------------------------------------- */
 
 static void give_up_item(struct item *it)
 {

@@ -275,3 +275,15 @@ END
     [ "$cache" -lt "$web" ]
     stop_json INT
 }
+
+@test "a rebuild leaves no image that nothing names" {
+    app again <<<'services: {web: {build: .}}'
+    for n in 1 2 3; do
+        printf 'FROM %s\nLABEL cvx.test.again=%s\nRUN echo %s >/n\nCMD exec sleep 60\n' "$WEB_IMAGE" "$CVX_TEST_RUN" "$n" >Dockerfile
+        start_json
+        wait_event ready
+        stop_json INT
+    done
+    # Besides the one with the tag there is none: intermediate ones are not listed.
+    [ "$(api GET "/images/json?filters=$(filter "cvx.test.again=$CVX_TEST_RUN")" | jq length)" = 1 ]
+}
