@@ -285,5 +285,6 @@ END
         stop_json INT
     done
     # Besides the one with the tag there is none: intermediate ones are not listed.
-    [ "$(api GET "/images/json?filters=$(filter "cvx.test.again=$CVX_TEST_RUN")" | jq length)" = 1 ]
+    label=$(jq -rn --arg l "cvx.test.again=$CVX_TEST_RUN" '{label: [$l]} | tojson | @uri')
+    [ "$(api GET "/images/json?filters=$label" | jq length)" = 1 ]
 }
