@@ -52,6 +52,9 @@ static const struct {
       "the disk is full: see cvx doctor, and docker system df" },
     { "executable file not found",
       "the image has no such command: check `command` in convox.yml" },
+    { "setting rlimit",
+      "the engine may not set the limits it is told to: give lower ones as "
+      "default_ulimits in its containers.conf" },
     { "permission denied",
       "the command is not executable: chmod +x it in the image" },
     { "no such file or directory",

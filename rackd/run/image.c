@@ -252,13 +252,19 @@ static size_t likeness(const char *ref, const char *name)
     return n;
 }
 
+/* What a user builds from a stand-in has its labels too, but not its name. */
+static bool is_standin(const char *name)
+{
+    return strncmp(name, "cvx/", strlen("cvx/")) == 0;
+}
+
 static const char *nearest(const char *ref, const struct engine_object *list,
                            size_t count)
 {
     const char *best = NULL;
 
     for (size_t i = 0; i < count; i++)
-        if (list[i].name[0] != '\0' &&
+        if (is_standin(list[i].name) &&
             (best == NULL || likeness(ref, list[i].name) > likeness(ref, best)))
             best = list[i].name;
     return best;

@@ -7,6 +7,7 @@
  *   builder.c   one build
  *   item.c      one container's life
  *   item_ports.c, fill.c   its host ports; files put into it
+ *   remake.c    what is tried otherwise when the engine refuses it
  *   attend.c    what a running container needs: readiness, health, restarts
  *   teardown.c  the way back
  *   explain.c   why something failed, and what to do
@@ -121,6 +122,7 @@ struct item {
     unsigned port_tries;
     unsigned image_tries;     /* creates in a row that missed the image */
     unsigned remade;          /* in a row, after somebody removed it */
+    bool initless;            /* made again without an init */
     bool left;                /* its removal failed */
     struct volume_step *owns; /* whose root is being given its owner */
 
@@ -166,6 +168,13 @@ const char *item_kind_word(enum item_kind kind);
 /* item_ports.c: a host port for every published one, as the engine wants them
  * in `out`, one each. -1: the session has failed. */
 int item_choose_ports(struct item *it, struct engine_port *out);
+
+/* remake.c: the engine refused a step for something that can be had otherwise:
+ * other ports, no init. True: the container is being made again. */
+bool item_remake(struct item *it, const struct err *err);
+
+/* Its container is gone: create another. */
+void item_start_over(struct item *it);
 
 /* fill.c: put files and owners into the created container, then go on. */
 void item_fill(struct item *it);
@@ -258,6 +267,7 @@ struct session {
     uv_timer_t wait_timer;   /* starting: too late; then: network, again */
     uv_timer_t limit_timer;  /* of the teardown */
     unsigned open_handles;
+    bool no_init; /* the engine has no init program */
 
     struct image **images;
     size_t image_count, image_cap;

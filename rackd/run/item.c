@@ -8,10 +8,6 @@
 #include "logs/hub.h"
 #include "run/internal.h"
 
-/* A container whose ports were taken under our hands is made again, with
- * others, this many times. */
-#define PORT_TRIES 4
-
 /* So often in a row a create may miss its image, and a container may be gone
  * before it runs: what says so for ever must not keep us busy for ever. */
 #define IMAGE_TRIES  2
@@ -31,7 +27,6 @@ static void on_line(enum demux_stream stream, const char *data, size_t len,
 static void on_output_end(const struct err *err, void *user);
 static void start(struct item *it);
 static void on_started(const struct err *err, void *user);
-static void on_dropped(const struct err *err, void *user);
 
 const char *item_kind_word(enum item_kind kind)
 {
@@ -302,7 +297,7 @@ static void create(struct item *it)
                                     .network = s->net_name,
                                     .ip = it->ip,
                                     .aliases = &p->aliases,
-                                    .init = p->init,
+                                    .init = p->init && !s->no_init,
                                     .privileged = p->privileged,
                                     .read_only_root = p->read_only_root,
                                     .no_new_privileges = p->no_new_privileges,
@@ -314,8 +309,7 @@ static void create(struct item *it)
                                 on_created, it);
 }
 
-/* Create again, with other ports or after somebody removed it. */
-static void start_over(struct item *it)
+void item_start_over(struct item *it)
 {
     free(it->id);
     it->id = NULL;
@@ -363,8 +357,10 @@ static void on_created(const char *id, const struct err *err, void *user)
         image_missing(it->image);
         return;
     }
-    item_set_state(it, ITEM_WAITING, NULL);
-    item_fail_step(it, "create", err);
+    if (!item_remake(it, err)) {
+        item_set_state(it, ITEM_WAITING, NULL);
+        item_fail_step(it, "create", err);
+    }
 }
 
 /* ---- output and start ------------------------------------------------------
@@ -428,23 +424,30 @@ static void on_line(enum demux_stream stream, const char *data, size_t len,
                                 .len = len });
 }
 
+/* Podman makes ready at the attach what Docker does at the start: ports and the
+ * command fail here. */
+static void attach_failed(struct item *it, const struct err *err)
+{
+    struct err gone = { .code = ERR_PROTOCOL, .msg = "no output stream" };
+
+    if (err == NULL)
+        item_fail_step(it, "attach to", &gone);
+    else if (err->code == ERR_NOT_FOUND && it->remade++ < REMADE_TRIES)
+        item_start_over(it);
+    else if (!item_remake(it, err))
+        item_fail_step(it, "start", err);
+}
+
 static void on_output_end(const struct err *err, void *user)
 {
     struct item *it = user;
 
     it->attach = NULL;
     demux_flush(it->demux);
-    if (it->state == ITEM_ATTACHING) {
-        struct err gone = { .code = ERR_PROTOCOL, .msg = "no output stream" };
-
-        if (err != NULL && err->code == ERR_NOT_FOUND &&
-            it->remade++ < REMADE_TRIES)
-            start_over(it);
-        else
-            item_fail_step(it, "attach to", err != NULL ? err : &gone);
-        return;
-    }
-    item_output_ended(it);
+    if (it->state == ITEM_ATTACHING)
+        attach_failed(it, err);
+    else
+        item_output_ended(it);
 }
 
 static void start(struct item *it)
@@ -452,21 +455,6 @@ static void start(struct item *it)
     item_set_state(it, ITEM_STARTING, NULL);
     it->call =
         engine_container_start(it->s->spec.engine, it->id, on_started, it);
-}
-
-static bool is_port_clash(const char *words)
-{
-    return strstr(words, "port is already allocated") != NULL ||
-           strstr(words, "address already in use") != NULL ||
-           strstr(words, "ports are not available") != NULL;
-}
-
-static bool has_fixed_port(const struct item *it)
-{
-    for (size_t i = 0; i < it->plan->ports.len; i++)
-        if (it->plan->ports.v[i].host_fixed)
-            return true;
-    return false;
 }
 
 static void started(struct item *it)
@@ -493,13 +481,8 @@ static void start_failed(struct item *it, const struct err *err)
     it->attach = NULL;
     if (err->code == ERR_NOT_FOUND && it->was_ready &&
         it->remade++ < REMADE_TRIES) {
-        start_over(it);
-    } else if (is_port_clash(err->msg) && !has_fixed_port(it) &&
-               it->port_tries < PORT_TRIES) {
-        it->port_tries++;
-        it->call =
-            engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
-    } else {
+        item_start_over(it);
+    } else if (!item_remake(it, err)) {
         item_fail_step(it, "start", err);
     }
 }
@@ -515,18 +498,4 @@ static void on_started(const struct err *err, void *user)
         started(it);
     else
         start_failed(it, err);
-}
-
-/* The container whose ports were taken is gone: once more, with others. */
-static void on_dropped(const struct err *err, void *user)
-{
-    struct item *it = user;
-
-    it->call = NULL;
-    if (it->s->state == SESSION_STOPPING)
-        item_take_down(it, true);
-    else if (err != NULL)
-        item_fail_step(it, "remove", err);
-    else
-        start_over(it);
 }

@@ -147,8 +147,11 @@ static void standin_of_the_nearest_version_is_used_and_noted(void **state)
                                .body = "{\"message\":\"No such image\"}",
                                .times = 1 });
     answer(f, "POST", "/images/create", 500, refused);
+    /* What was built from a stand-in has its label: it is none. */
     answer(f, "GET", "/images/json", 200,
-           "[{\"Id\":\"sha256:1\",\"RepoTags\":[\"cvx/postgres:15\"],"
+           "[{\"Id\":\"sha256:3\",\"RepoTags\":[\"cvx-build/app:17\"],"
+           "\"Labels\":{\"cvx.standin\":\"postgres\"}},"
+           "{\"Id\":\"sha256:1\",\"RepoTags\":[\"cvx/postgres:15\"],"
            "\"Labels\":{\"cvx.standin\":\"postgres\"}},"
            "{\"Id\":\"sha256:2\",\"RepoTags\":[\"cvx/postgres:17\"],"
            "\"Labels\":{\"cvx.standin\":\"postgres\"}}]");
