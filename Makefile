@@ -3,6 +3,7 @@
 # make check      all tests, the end-to-end ones on a real engine
 # make test       the tests that need no engine    make test SAN=1   ASan, UBSan
 # make memcheck   the unit tests under valgrind    make fuzz         libFuzzer
+# make check-engines   the end-to-end tests on Podman and on a newer Docker
 # make lint       formatting, module rules, clang-tidy
 # make format     clang-format                     make cover        coverage
 # make golden     rewrite the golden files (review the diff)
@@ -47,7 +48,7 @@ obj       = $(patsubst %.c,$(B)/%.o,$(1))
 SOURCES   = $$(find rackd cli tests -name '*.[ch]')
 
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
-.PHONY: all demo check e2e test memcheck lint format golden fuzz cover bench \
+.PHONY: all demo check e2e check-engines test memcheck lint format golden fuzz cover bench \
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
@@ -109,6 +110,11 @@ E2E ?= $(wildcard tests/e2e/*.bats)
 e2e: all
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
 	    images/build.sh --if-needed && prove -e 'timeout 1200 bats --tap' $(E2E)
+# The same on other engines, beside the first: ENGINES="podman docker28", or any
+# DOCKER_HOST. The images' own tests need no second engine.
+ENGINES ?= podman docker28
+check-engines: all
+	ENGINES="$(ENGINES)" tests/engines.sh $(filter-out %/images.bats %/helpers.bats,$(E2E))
 bench: all
 	images/setup.sh jq time
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \

@@ -8,6 +8,8 @@
 #
 #   engine.sh            find or start
 #   engine.sh --find     find only; status 1 when there is none
+#   engine.sh --podman-settings
+#                        prints a containers.conf that Podman runs with here
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/api.sh"
@@ -136,6 +138,9 @@ podman_settings() {
     files=$(ulimit -Hn) processes=$(ulimit -Hu)
     [ "$files" != unlimited ] || files=1048576
     [ "$processes" != unlimited ] || processes=1048576
+    # Podman lowers its own limit to this, and cannot raise it for others.
+    [ "$processes" -le "$(cat /proc/sys/kernel/pid_max)" ] ||
+        processes=$(cat /proc/sys/kernel/pid_max)
     echo '[containers]'
     echo "default_ulimits = [\"nofile=$files:$files\", \"nproc=$processes:$processes\"]"
     echo '[network]'
@@ -150,7 +155,7 @@ start_podman() {
     local work log
 
     "$here/setup.sh" podman runc uidmap slirp4netns fuse-overlayfs netavark \
-        aardvark-dns iptables ca-certificates || return 1
+        aardvark-dns catatonit iptables ca-certificates || return 1
     work=$(dirname "$podman_socket")
     mkdir -p "$work" 2>/dev/null || {
         say "ERROR: XDG_RUNTIME_DIR is not set and $runtime cannot be written"
@@ -167,6 +172,10 @@ start_podman() {
     return 1
 }
 
+if [ "${1:-}" = --podman-settings ]; then
+    podman_settings
+    exit 0
+fi
 find_engine
 [ "${1:-}" != --find ] || exit 1
 "$here/setup.sh" curl

@@ -1,0 +1,172 @@
+#!/bin/bash
+# engines.sh [FILE.bats...] -- the end-to-end tests on other engines than the
+# first, and a table of what came out. `make check-engines` runs it.
+#
+#   ENGINES="podman docker28"   which ones (the default)
+#   ENGINES=unix:///x.sock      any DOCKER_HOST that answers, too
+#
+# Podman's service is started here, with storage and run-time state of its own
+# (/var/tmp/cvx-podman, kept for the next run), beside whatever runs on this
+# machine. A second Docker comes
+# from the project's shared tools, where that folder is ($CVX_SHARED, default
+# ../shared). An engine that cannot be had is skipped. The stand-in images are
+# copied from the first engine; what was started here is stopped at the end.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+. "$root/images/api.sh"
+. "$root/images/root.sh"
+
+out=$root/build/engines
+tools=${CVX_SHARED:-$root/../shared}/tools
+standins='{"label":["cvx.kind=standin"]}'
+files=("$@")
+[ ${#files[@]} -gt 0 ] || files=("$here"/e2e/{start,teardown}.bats)
+
+say() { echo "$*" >&2; }
+
+answers() { (api_use "$1" && api_answers); }
+
+# ---- engines: each sets `host` and `enter`, or prints why not ---------------
+
+started=()
+stop_all() {
+    local stop
+
+    for stop in "${started[@]}"; do $stop || true; done
+}
+trap stop_all EXIT
+
+# Mounts of its own: two Podmans must not share /run/containers, where the one
+# takes the other's DNS server for its own.
+podman_inside() {
+    mount --make-rprivate /
+    mkdir -p /run/containers
+    mount -t tmpfs tmpfs /run/containers
+    exec podman --root "$1/storage" --runroot /run/containers/storage \
+        --tmpdir "$1/tmp" system service --time=0 "unix://$1/podman.sock"
+}
+
+podman_stop() { kill "$podman_pid" 2>/dev/null; }
+
+up_podman() {
+    local dir=/var/tmp/cvx-podman
+
+    [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
+    "$root/images/setup.sh" podman runc catatonit netavark aardvark-dns \
+        iptables >&2 || { echo "podman cannot be installed"; return 1; }
+    mkdir -p "$dir"
+    host=unix://$dir/podman.sock enter=
+    if ! answers "$host"; then
+        "$root/images/engine.sh" --podman-settings >"$dir/containers.conf"
+        CONTAINERS_CONF=$dir/containers.conf setsid unshare -m \
+            bash "$here/engines.sh" --podman-inside "$dir" \
+            >"$dir/log" 2>&1 </dev/null 9>&- &
+        podman_pid=$!
+        started+=(podman_stop)
+    fi
+    for _ in $(seq 100); do
+        ! answers "$host" || return 0
+        sleep 0.1
+    done
+    tail -n 5 "$dir/log" >&2
+    echo "it does not start (log: $dir/log)"
+    return 1
+}
+
+docker28_stop() { "$tools/engine-docker28" down; }
+
+up_docker28() {
+    local sock=unix:///run/engine-docker28/docker.sock
+
+    [ -x "$tools/engine-docker28" ] || { echo "no second engine"; return 1; }
+    [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
+    answers "$sock" || started+=(docker28_stop)
+    host=$("$tools/engine-docker28" up) || { echo "it does not start"; return 1; }
+    enter="$tools/engine-docker28 exec" # its ports are reachable there only
+}
+
+# ---- images ------------------------------------------------------------------
+
+# "postgres:17 SOURCE" of every stand-in on engine $1.
+list_images() {
+    api_use "$1"
+    api_curl GET "/images/json?filters=$(jq -rn --arg f "$standins" '$f | @uri')" |
+        jq -r '.[] | .Labels["cvx.source"] as $source | .RepoTags[]?
+            | sub("^localhost/"; "") | select(startswith("cvx/"))
+            | . + " " + $source' | sort
+}
+
+# Copies what $2 does not have, or has from another source, from $1.
+copy_images() {
+    local missing names= name
+
+    missing=$(comm -23 <(list_images "$1") <(list_images "$2") | cut -d' ' -f1)
+    [ -n "$missing" ] || return 0
+    say "Copying" $missing
+    for name in $missing; do names+="&names=$name"; done
+    (api_use "$1" && api_curl GET "/images/get?${names#&}" -f) |
+        (api_use "$2" && api_curl POST "/images/load?quiet=1" -f -o "$out/load.log" \
+            -H 'Content-Type: application/x-tar' -T -)
+}
+
+# ---- tests -------------------------------------------------------------------
+
+# "20.10.24 1.41"
+version_of() {
+    api_use "$1"
+    api_curl GET /version | jq -r '"\(.Version) \(.ApiVersion)"'
+}
+
+count() { grep -c "$@" || true; }
+
+# A row of the table; status 1 when a test has failed.
+row() {
+    local tap=$4 ok skipped failed
+
+    skipped=$(count -E '^ok .*# skip' <"$tap")
+    ok=$(($(count '^ok ' <"$tap") - skipped))
+    failed=$(count '^not ok ' <"$tap")
+    # A file that broke off has told fewer results than it announced.
+    [ "$(count -E '^(not )?ok ' <"$tap")" = "$(sed -n 's/^1\.\.//p' "$tap")" ] ||
+        failed="$failed (broke off)"
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "$3" "$ok" "$failed" "$skipped"
+    [ "$failed" = 0 ]
+}
+
+run_engine() {
+    local name=$1 host= enter= why version tap
+
+    case $name in
+    podman | docker28) why=$out/why; up_"$name" >"$why" || {
+            say "skipped: $name: $(cat "$why")"
+            echo "| $name | – | – | skipped: $(cat "$why") | | |" >>"$out/table"
+            return 0
+        } ;;
+    *://*) host=$name; answers "$host" || { say "ERROR: no engine at $host"; return 1; } ;;
+    *) say "ERROR: '$name' is neither podman, docker28 nor a DOCKER_HOST"; return 64 ;;
+    esac
+    copy_images "$first" "$host" || { say "ERROR: $name: images could not be copied"; return 1; }
+    read -r version api <<<"$(version_of "$host")"
+    tap=$out/$(tr -c 'a-z0-9\n' - <<<"$name").tap
+    say "== $name: version $version, API $api, $host"
+    DOCKER_HOST=$host $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
+    row "$name" "$version" "$api" "$tap" >>"$out/table"
+}
+
+if [ "${1:-}" = --podman-inside ]; then podman_inside "$2"; fi
+"$root/images/setup.sh" jq bats curl
+first=$("$root/images/engine.sh")
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9
+{
+    echo "| engine | version | API | passed | failed | skipped |"
+    echo "|---|---|---|---|---|---|"
+} >"$out/table"
+status=0
+for name in ${ENGINES:-podman docker28}; do
+    run_engine "$name" || status=1
+done
+cat "$out/table"
+exit $status
