@@ -20,6 +20,9 @@
 /* The engine's default pools make this many networks. */
 #define DEFAULT_NETWORKS 31
 
+/* Stand-ins are called cvx/TYPE:VERSION. */
+#define STANDIN "cvx/"
+
 /* One `cvx doctor`. */
 struct visit {
     struct rack *rack;
@@ -224,7 +227,8 @@ static void on_standins(const struct engine_object *list, size_t count,
     v->call = NULL;
 
     for (size_t i = 0; err == NULL && i < count; i++)
-        if (list[i].name[0] != '\0')
+        if (str_starts(list[i].name,
+                       STANDIN)) /* builds on them inherit labels */
             str_printf(&names, "%s%s", names.len == 0 ? "" : ", ",
                        list[i].name);
     tell(v, "stand-ins", "ok", NULL, "%s",
