@@ -1,5 +1,6 @@
 #include "rack.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
@@ -100,6 +101,8 @@ void rack_quit(struct rack *r)
 
 void rack_run_ended(struct rack *r)
 {
+    /* A session's log lines leave megabytes of holes, which glibc keeps. */
+    malloc_trim(0);
     r->started_idle = uv_now(r->loop);
     if (r->quitting)
         close_when_empty(r);

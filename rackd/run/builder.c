@@ -78,8 +78,8 @@ static char *tag_of(const struct build *b)
 
     for (const char *c = key; *c != '\0'; c++)
         hash = hash * 33 + (unsigned char)*c;
-    return xasprintf("cvx-build/%s:%s-%08lx", app, b->plan->services.v[0],
-                     hash & 0xffffffffUL);
+    return xasprintf(BUILD_REPOSITORY "%s:%s-%08lx", app,
+                     b->plan->services.v[0], hash & 0xffffffffUL);
 }
 
 /* "." is the app's own directory; messages show the path. */

@@ -75,6 +75,9 @@ enum build_state {
 
 struct build;
 
+/* Images of our builds are named so. */
+#define BUILD_REPOSITORY "cvx-build/"
+
 struct build *build_new(struct session *s, const struct plan_build *plan);
 void build_poke(struct build *b);
 enum build_state build_state(const struct build *b);

@@ -347,6 +347,24 @@ static void image_missing_for_ever_is_not_pulled_for_ever(void **state)
     assert_int_equal(fake_engine_asked(f->fake, "/images/create"), 2);
 }
 
+static void built_image_with_an_inherited_label_is_no_standin(void **state)
+{
+    struct fix *f = *state;
+
+    answer_once(f, "POST", "/containers/create?name=app-s1-resource", 404,
+                "{\"message\":\"No such image\"}");
+    answer(f, "POST", "/images/create", 500,
+           "{\"message\":\"dial tcp: lookup registry: no such host\"}");
+    answer(f, "GET", "/images/json", 200,
+           "[{\"Id\":\"sha256:1\",\"RepoTags\":[\"cvx-build/x:17\"],"
+           "\"Labels\":{\"cvx.standin\":\"postgres\"}},"
+           "{\"Id\":\"sha256:2\",\"RepoTags\":[\"cvx/postgres:15\"],"
+           "\"Labels\":{\"cvx.standin\":\"postgres\"}}]");
+    become_ready(f);
+    assert_event(f, "no registry answers; cvx/postgres:15, made from");
+    finish(f);
+}
+
 /* ---- builds ---------------------------------------------------------------
  */
 
@@ -473,6 +491,7 @@ int main(void)
         T(end_before_the_answer_to_the_start_is_not_lost),
         T(init_container_that_ends_at_once_is_ready),
         T(image_missing_for_ever_is_not_pulled_for_ever),
+        T(built_image_with_an_inherited_label_is_no_standin),
         T(service_comes_from_the_image_that_was_built),
         T(missing_dockerfile_is_an_error_with_its_path),
         T(base_image_is_pulled_before_the_build),
