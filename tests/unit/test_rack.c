@@ -422,6 +422,25 @@ static void log_reader_gets_its_end_with_the_session(void **state)
     has(b, "{\"type\":\"end\"");
 }
 
+static void line_of_many_megabytes_does_not_end_the_session(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f);
+    size_t len = (size_t)12 << 20;
+    cleanup_free char *frame = xcalloc(1, len + 8);
+
+    frame[0] = 1; /* stdout, then the length; NUL bytes are six in JSON */
+    frame[5] = (char)(len >> 16);
+    frame[8 + len - 1] = '\n';
+    fake_engine_push(f->fake, "/containers/web1/attach", frame, len + 8);
+    for (int i = 0; i < 500 && a->got.len < len * 6 && !a->done; i++)
+        run_for(f, 20);
+    assert_false(a->done);
+    assert_true(a->got.len > len * 6);
+    call(f, 1, "GET", "/sessions", NULL);
+    has(&f->asked[1], "\"state\":\"ready\"");
+}
+
 static void what_could_not_be_removed_is_swept_by_the_next_start(void **state)
 {
     struct fix *f = *state;
@@ -512,6 +531,7 @@ int main(void)
         T(rack_without_clients_stays_for_its_idle_time),
         T(doctor_left_in_the_middle_leaves_nothing_behind),
         T(log_reader_gets_its_end_with_the_session),
+        T(line_of_many_megabytes_does_not_end_the_session),
         T(what_could_not_be_removed_is_swept_by_the_next_start),
         T(wrong_manifest_starts_nothing),
         T(what_does_not_run_is_404),
