@@ -204,7 +204,7 @@ static void on_read(uv_work_t *work, int status)
              "`build` in convox.yml names the directory, `build.manifest` "
              "the Dockerfile in it");
     } else if (b->s->state != SESSION_STOPPING) {
-        b->bases = xcalloc(b->file.bases.len + 1, sizeof(*b->bases));
+        b->bases = xcalloc(b->file.bases.len + 1, sizeof(struct image *));
         for (size_t i = 0; i < b->file.bases.len; i++) {
             b->bases[i] = image_get(
                 b->s, b->file.bases.v[i],

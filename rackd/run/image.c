@@ -58,7 +58,7 @@ struct image *image_get(struct session *s, const char *ref, const char *standin,
     img->use = xstrdup(noted == NULL ? ref : noted);
     if (s->image_count == s->image_cap) {
         s->image_cap = s->image_cap == 0 ? 8 : s->image_cap * 2;
-        s->images = xrealloc(s->images, s->image_cap * sizeof(*s->images));
+        s->images = xrealloc(s->images, s->image_cap * sizeof(struct image *));
     }
     s->images[s->image_count++] = img;
     return img;
@@ -152,7 +152,7 @@ static struct layer *layer_of(struct image *img, const char *id)
     for (unsigned i = 0; i < img->layer_count; i++)
         if (strcmp(img->layers[i].id, id) == 0)
             return &img->layers[i];
-    if (img->layer_count == LAYERS_MAX)
+    if (img->layers == NULL || img->layer_count == LAYERS_MAX)
         return NULL;
     snprintf(img->layers[img->layer_count].id, sizeof(img->layers->id), "%s",
              id);
@@ -163,7 +163,7 @@ static void tell_progress(struct image *img, const char *text)
 {
     long long current = 0, total = 0;
 
-    for (unsigned i = 0; i < img->layer_count; i++) {
+    for (unsigned i = 0; img->layers != NULL && i < img->layer_count; i++) {
         current += img->layers[i].current;
         total += img->layers[i].total;
     }

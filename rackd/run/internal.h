@@ -125,8 +125,6 @@ struct item {
     unsigned port_tries;
     unsigned image_tries;     /* creates in a row that missed the image */
     unsigned remade;          /* in a row, after somebody removed it */
-    bool initless;            /* made again without an init */
-    bool left;                /* its removal failed */
     struct volume_step *owns; /* whose root is being given its owner */
 
     char *archive; /* on its way into the container (fill.c) */
@@ -139,17 +137,16 @@ struct item {
     struct ready *ready;
     struct health *health;
     uv_timer_t timer; /* deadline of a resource, back-off of a service */
-    bool timer_open;
-    unsigned exits; /* in a row, for the back-off */
-    bool died;      /* an exit is being dealt with */
+    unsigned exits;   /* in a row, for the back-off */
     int exit_status;
-    bool oom;
     size_t lines;           /* of output, since it was started */
     int64_t started_ms;     /* wall clock */
     uint64_t running_since; /* loop clock */
-    bool warned_unhealthy;
-    char *unhealthy_why; /* the last health check's words, or NULL */
-    bool was_ready;
+    char *unhealthy_why;    /* the last health check's words, or NULL */
+    bool timer_open, warned_unhealthy, was_ready;
+    bool initless;  /* made again without an init */
+    bool died, oom; /* an exit is being dealt with; out of memory */
+    bool left;      /* its removal failed */
     struct item *prev, *next;
 };
 

@@ -173,8 +173,8 @@ static char *unready_names(const struct item *it)
         if (!is_ready(it->s, ITEM_RESOURCE, name))
             strv_add(&names, name);
     }
-    if (it->kind == ITEM_SERVICE && it->service->has_init &&
-        !is_ready(it->s, ITEM_INIT, it->name))
+    if (it->kind == ITEM_SERVICE && it->service != NULL &&
+        it->service->has_init && !is_ready(it->s, ITEM_INIT, it->name))
         strv_add(&names, "its init container");
     return strv_join(&names, ", ");
 }
