@@ -35,7 +35,6 @@ static void on_event(const struct run_event *e, void *user)
         break;
     case RUN_READY:
         f->ready = true;
-        f->running_at = e->ms;
         break;
     case RUN_REMOVED:
         str_printf(&f->events, "removed %u %u %u\n", e->containers, e->networks,

@@ -32,8 +32,7 @@ struct fix {
     struct str events; /* "resource db ready\n", ... */
     bool ready, gone, closed;
     int status;
-    char dir[64];        /* a build's, made by a test; removed at the end */
-    uint64_t running_at; /* ms after the beginning: all ready */
+    char dir[64]; /* a build's, made by a test; removed at the end */
 };
 
 /* Plans own their strings; this one is never freed as a whole. */

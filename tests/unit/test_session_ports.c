@@ -161,14 +161,17 @@ static void nobody_starts_on_a_volume_without_its_owner(void **state)
     answer(f, "POST", "/containers/create?name=app-s1-web-2", 201,
            "{\"Id\":\"web2\"}");
     script_container(f, "web2");
-    answer_late(f, "PUT", "/containers/web", 200, NULL, 200);
-    become_ready(f);
-    /* One of them sets it, and no other starts before that is done: a start
-     * is a call after those answers. */
+    answer_late(f, "PUT", "/containers/web", 200, NULL, 400);
+    begin(f);
+    wait_asked(f, "/containers/db1/start", 1);
+    run_for(f, 100);
+    /* One of them sets it; neither starts before that is done. */
     assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/archive") +
                          fake_engine_asked(f->fake, "/containers/web2/archive"),
                      1);
-    assert_true(f->running_at >= 200);
+    assert_int_equal(place_of(f, "/containers/web1/start"), -1);
+    assert_int_equal(place_of(f, "/containers/web2/start"), -1);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
     finish(f);
 }
 
