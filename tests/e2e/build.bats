@@ -3,12 +3,16 @@ load ../support/engine
 load ../support/cvx
 
 setup_file() { engine_use; }
-setup() { rack_up; }
+# An app that no other run has, since images are named after it.
+setup() {
+    rack_up
+    SHOP=shop-$BATS_TEST_NUMBER-$RANDOM
+}
 teardown() {
     rack_down && remove_images
 }
 
-# What this test has built: labelled with its rack.
+# What this test has built: labelled with its app.
 remove_images() {
     local id
 
@@ -18,11 +22,9 @@ remove_images() {
 }
 
 rack_images() {
-    local id filter
+    local filter
 
-    id=$(rack_id)
-    [ -n "$id" ] || return 0
-    filter=$(jq -rn --arg l "cvx.rack=$id" '{label: [$l]} | tojson | @uri')
+    filter=$(jq -rn --arg l "cvx.build=$SHOP" '{label: [$l]} | tojson | @uri')
     api GET "/images/json?filters=$filter" | jq -r '.[].Id'
 }
 
@@ -34,7 +36,7 @@ dockerfile() {
 
 # one: an app of one service that is built here.
 one() {
-    app shop <<YML
+    app "$SHOP" <<YML
 services:
   web:
     build: .
@@ -141,7 +143,7 @@ matches_files() {
 }
 
 @test "several services of one Dockerfile are built once" {
-    app shop <<YML
+    app "$SHOP" <<YML
 services:
   web: {build: ., command: "echo I am web; exec sleep 1000", termination: {grace: 1}}
   worker: {build: ., command: "echo I am worker; exec sleep 1000", termination: {grace: 1}}
@@ -157,7 +159,7 @@ YML
 }
 
 @test "build.path and build.manifest" {
-    app shop <<YML
+    app "$SHOP" <<YML
 services:
   web: {build: {path: ./web}, termination: {grace: 1}}
   api: {build: {path: ., manifest: docker/api.docker}, termination: {grace: 1}}
@@ -257,7 +259,7 @@ END
 }
 
 @test "a build and a resource go side by side" {
-    app shop <<YML
+    app "$SHOP" <<YML
 resources:
   cache: {type: redis}
 services:
@@ -277,7 +279,7 @@ END
 }
 
 @test "a rebuild leaves no image that nothing names" {
-    app again <<<'services: {web: {build: .}}'
+    app "$SHOP" <<<'services: {web: {build: .}}'
     for n in 1 2 3; do
         printf 'FROM %s\nLABEL cvx.test.again=%s\nRUN echo %s >/n\nCMD exec sleep 60\n' "$WEB_IMAGE" "$CVX_TEST_RUN" "$n" >Dockerfile
         start_json

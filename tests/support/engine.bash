@@ -57,6 +57,15 @@ wait_for() {
 # image_there NAME: for `image_there X || skip`.
 image_there() { api GET "/images/$1/json" >/dev/null 2>&1; }
 
+# What builds images here, each with words of its own: classic, buildkit, podman.
+builder() {
+    case $(api_curl GET /_ping -o /dev/null -D -) in
+    *Libpod*) echo podman ;;
+    *Builder-Version:\ 2*) echo buildkit ;;
+    *) echo classic ;;
+    esac
+}
+
 # container_create IMAGE [JSON of /containers/create]: its id, not started.
 container_create() {
     local spec
