@@ -35,14 +35,17 @@ static int add_files(struct item *it, struct err *err)
 }
 
 /* An efs volume's root gets its owner and mode from the first that mounts it:
- * the engine extracts archives through the mounts of a created container. */
+ * Docker extracts archives through the mounts of a created container. Podman
+ * does not; it gives a new volume the owner and mode that the mount point has
+ * in whichever container starts first, so there every container gets it. */
 static int add_owner(struct item *it, struct err *err)
 {
-    for (size_t i = 0; i < it->plan->mounts.len; i++) {
-        const struct plan_mount *m = &it->plan->mounts.v[i];
+    while (it->mounts_filled < it->plan->mounts.len) {
+        const struct plan_mount *m = &it->plan->mounts.v[it->mounts_filled++];
         const struct plan_volume *v;
 
-        if (m->volume < 0 || it->s->volumes[m->volume].owning)
+        if (m->volume < 0 ||
+            (it->s->volumes[m->volume].owning && !it->s->spec.podman))
             continue;
         v = &it->s->spec.plan->volumes.v[m->volume];
         if (v->kind != PLAN_VOLUME_EFS || v->uid < 0)
@@ -58,8 +61,12 @@ static int add_owner(struct item *it, struct err *err)
 void item_fill(struct item *it)
 {
     struct err err = { 0 };
-    int rc = it->state == ITEM_FILLING ? 0 : add_files(it, &err);
+    int rc = 0;
 
+    if (it->state != ITEM_FILLING) {
+        it->mounts_filled = 0;
+        rc = add_files(it, &err);
+    }
     if (rc == 0 && it->archive == NULL)
         rc = add_owner(it, &err);
     if (rc < 0) {

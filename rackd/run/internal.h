@@ -126,6 +126,7 @@ struct item {
     unsigned image_tries;     /* creates in a row that missed the image */
     unsigned remade;          /* in a row, after somebody removed it */
     struct volume_step *owns; /* whose root is being given its owner */
+    size_t mounts_filled;     /* mounts whose owner has been seen to */
 
     char *archive; /* on its way into the container (fill.c) */
     size_t archive_len;

@@ -175,6 +175,29 @@ static void nobody_starts_on_a_volume_without_its_owner(void **state)
     finish(f);
 }
 
+/* Its mount point's owner goes to the volume from the one that starts first. */
+static void podman_is_told_the_owner_in_every_container(void **state)
+{
+    struct fix *f = *state;
+    int v = add_volume(f, "efs", false, 1000);
+
+    f->spec.podman = true;
+    f->web->count = 2;
+    add_mount(&f->web->container, v);
+    answer(f, "POST", "/volumes/create", 201, "{}");
+    answer(f, "DELETE", "/volumes/app-s1-efs", 204, NULL);
+    answer(f, "POST", "/containers/create?name=app-s1-web-2", 201,
+           "{\"Id\":\"web2\"}");
+    script_container(f, "web2");
+    answer(f, "PUT", "/containers/web", 200, NULL);
+    become_ready(f);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/archive"), 1);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/web2/archive"), 1);
+    assert_true(place_of(f, "/containers/web2/archive") <
+                place_of(f, "/containers/web2/start"));
+    finish(f);
+}
+
 static void many_ports_and_mounts_are_no_more_than_many(void **state)
 {
     struct fix *f = *state;
@@ -309,6 +332,7 @@ int main(void)
         T(files_are_in_the_container_before_it_starts),
         T(files_that_cannot_be_put_are_an_error),
         T(nobody_starts_on_a_volume_without_its_owner),
+        T(podman_is_told_the_owner_in_every_container),
         T(many_ports_and_mounts_are_no_more_than_many),
         T(port_taken_under_our_hands_is_changed),
         T(port_taken_for_ever_is_an_error),
