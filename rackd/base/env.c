@@ -163,10 +163,11 @@ void env_print(const struct env *env, struct str *out)
 
 void env_release(struct env *env)
 {
-    struct env_slot *slot, *next;
+    struct env_slot *slot = env->index, *next;
 
-    HASH_ITER (hh, env->index, slot, next) {
-        HASH_DEL(env->index, slot);
+    HASH_CLEAR(hh, env->index); /* frees the table, not what is in it */
+    for (; slot != NULL; slot = next) {
+        next = slot->hh.next;
         free(slot->key);
         free(slot);
     }

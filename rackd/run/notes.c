@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "run/internal.h"
 
-#define FORGET_MS (10 * 60 * 1000)
+#define FORGET_MS ((uint64_t)10 * 60 * 1000)
 
 struct note {
     char *ref, *use;
