@@ -312,9 +312,10 @@ static void on_line(const char *line, size_t len, void *user)
 
 /* The tag has moved on: without this every rebuild would leave an image that
  * nothing names. One that something still uses stays: the engine refuses. */
-static void remove_old(struct build *b, const char *id)
+void build_drop_old(struct build *b)
 {
-    if (b->old_image != NULL && strcmp(b->old_image, id) != 0)
+    if (b->old_image != NULL && b->image != NULL &&
+        strcmp(b->old_image, b->image) != 0)
         engine_image_remove(b->s->spec.engine, b->old_image, on_old_removed,
                             NULL);
 }
@@ -336,7 +337,6 @@ static void on_built(const char *id, const struct err *err, void *user)
     b->context_fd = -1;
     if (err == NULL) {
         b->image = xstrdup(id);
-        remove_old(b, id);
         set_state(b, BUILD_DONE, "built");
         session_poke(b->s);
         return;

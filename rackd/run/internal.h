@@ -86,6 +86,9 @@ enum build_state build_state(const struct build *b);
 const char *build_image(const struct build *b);
 /* True once no work of it is under way; frees nothing. */
 bool build_cancel(struct build *b);
+/* At the session's end: the image that had the tag before it. Not earlier:
+ * another session of the app may be about to create from it. */
+void build_drop_old(struct build *b);
 void build_free(struct build *b);
 
 /* ---- items -------------------------------------------------------------- */

@@ -379,6 +379,8 @@ static void finish(struct session *s)
 {
     uint64_t ms = uv_now(s->spec.loop) - s->stop_started;
 
+    for (size_t i = 0; i < s->spec.plan->builds.len; i++)
+        build_drop_old(s->builds[i]);
     s->state = SESSION_GONE;
     session_emit(s, &(struct run_event){ .type = RUN_REMOVED,
                                          .containers = s->removed_containers,
