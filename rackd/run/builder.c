@@ -68,12 +68,13 @@ static void set_state(struct build *b, enum build_state state, const char *word)
 }
 
 /* The same path and Dockerfile of the same app: the same tag, start after
- * start, so that old images do not pile up. */
+ * start, so that old images do not pile up. Another rack on the engine has
+ * tags of its own: what it built is not ours to replace, nor to start. */
 static char *tag_of(const struct build *b)
 {
     const char *app = b->s->spec.plan->app;
-    cleanup_free char *key =
-        xasprintf("%s %s", b->plan->path, b->plan->dockerfile);
+    cleanup_free char *key = xasprintf("%s %s %s", b->s->rack_id, b->plan->path,
+                                       b->plan->dockerfile);
     unsigned long hash = 5381;
 
     for (const char *c = key; *c != '\0'; c++)
