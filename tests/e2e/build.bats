@@ -210,7 +210,7 @@ END
 @test "--no-build before there was a build says so" {
     one
     dockerfile </dev/null
-    run "$CVX" start --no-build
+    run timeout 60 "$CVX" start --no-build
     [ "$status" = 1 ]
     [[ $output == *"ERROR: service web: cannot create its container
   why  "*"
