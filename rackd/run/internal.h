@@ -1,7 +1,8 @@
 /*
  * internal -- what the files of run/ share: a session's insides.
  *
- *   session.c   the whole: start, poke, ready, fail, events of the engine
+ *   session.c   the whole: start, poke, ready, fail, free
+ *   listen.c    the engine's events; listing.c  what a session has, for views
  *   network.c   the session's network and volumes
  *   image.c     an image: assumed, pulled, or a stand-in
  *   builder.c   one build
@@ -289,6 +290,9 @@ struct session {
 };
 
 uint64_t session_ms(const struct session *s);
+
+/* listen.c: hear from the engine who ended, again and again. */
+void session_hear(struct session *s);
 void session_poke(struct session *s);
 void session_emit(struct session *s, struct run_event *event);
 void session_warn(struct session *s, const char *fmt, ...)

@@ -17,23 +17,12 @@
 /* Where nobody watches (--exit-on-failure) a start must not wait for ever. */
 #define UNWATCHED_READY_S 300
 
-/* After the engine went away, look for it this often and this long. */
-#define ENGINE_RETRY_MS   250
-#define ENGINE_GONE_TRIES 120
-
 /*
  * In order of time: everything is laid out and poked; the engine's events say
  * who ended; when all is ready the watcher is told; in the end every handle
  * is closed and the session freed.
  */
 static void lay_out(struct session *s);
-static void hear(struct session *s);
-static void on_listening(const struct err *err, void *user);
-static void on_engine_event(const struct engine_event *event, void *user);
-static void on_deaf(const struct err *err, void *user);
-static void on_retry(uv_timer_t *timer);
-static void on_relisted(const struct engine_state *list, size_t count,
-                        const struct err *err, void *user);
 static void on_wait_over(uv_timer_t *timer);
 static void on_events_timer_closed(uv_handle_t *handle);
 static void on_wait_timer_closed(uv_handle_t *handle);
@@ -124,7 +113,7 @@ struct session *session_start(const struct session_spec *spec)
         uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
 
     lay_out(s);
-    hear(s);
+    session_hear(s);
     net_start(s); /* may fail at once: everything else is set up */
     return s;
 }
@@ -296,122 +285,6 @@ static void on_wait_over(uv_timer_t *timer)
                            : "give it more time with --wait-timeout");
 }
 
-/* ---- the engine's events ------------------------------------------------ */
-
-static void hear(struct session *s)
-{
-    cleanup_free char *label = xasprintf("cvx.session=%s", s->id);
-
-    s->events = engine_events(s->spec.engine, label, on_engine_event,
-                              on_listening, on_deaf, s);
-}
-
-static struct item *find_item(struct session *s, const char *id)
-{
-    struct item *it;
-
-    DL_FOREACH (s->items, it)
-        if (it->id != NULL && strcmp(it->id, id) == 0)
-            return it;
-    return NULL;
-}
-
-static void on_listening(const struct err *err, void *user)
-{
-    struct session *s = user;
-    cleanup_free char *label = NULL;
-
-    if (err != NULL)
-        return;
-    s->events_ready = true;
-    if (s->events_lost > 0 && s->state != SESSION_STOPPING) {
-        /* Who ended while nobody listened? */
-        label = xasprintf("cvx.session=%s", s->id);
-        if (s->relist != NULL)
-            engine_cancel(s->relist);
-        s->relist_asked = uv_now(s->spec.loop);
-        s->relist =
-            engine_container_list(s->spec.engine, label, on_relisted, s);
-        session_say(s, s->spec.hub_tag, s->spec.hub_tag,
-                    "the engine is back; looking at what is left");
-    }
-    s->events_lost = 0;
-    session_poke(s);
-}
-
-static void on_engine_event(const struct engine_event *event, void *user)
-{
-    struct session *s = user;
-    struct item *it = find_item(s, event->id);
-
-    if (it == NULL || s->state == SESSION_STOPPING)
-        return;
-    if (strcmp(event->action, "oom") == 0)
-        it->oom = true;
-    else if (strcmp(event->action, "die") == 0)
-        item_died(it, event->exit_code, it->oom);
-}
-
-static void on_deaf(const struct err *err, void *user)
-{
-    struct session *s = user;
-
-    s->events = NULL;
-    s->events_ready = false;
-    if (s->state == SESSION_STOPPING)
-        return;
-    if (s->events_lost++ == 0)
-        session_warn(s,
-                     "the engine went away%s%s; waiting for it to come "
-                     "back",
-                     err == NULL ? "" : ": ", err == NULL ? "" : err->msg);
-    if (s->events_lost > ENGINE_GONE_TRIES)
-        session_fail(s, 1, "the engine went away and did not come back",
-                     err == NULL ? NULL : err->msg,
-                     "start it again; what the session left is removed by "
-                     "the next cvx start");
-    else
-        uv_timer_start(&s->events_timer, on_retry, ENGINE_RETRY_MS, 0);
-}
-
-static void on_retry(uv_timer_t *timer)
-{
-    struct session *s = container_of(timer, struct session, events_timer);
-
-    if (s->state != SESSION_STOPPING && s->events == NULL)
-        hear(s);
-}
-
-static bool runs(const struct engine_state *list, size_t count, const char *id)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(list[i].id, id) == 0)
-            return strcmp(list[i].state, "running") == 0 ||
-                   strcmp(list[i].state, "restarting") == 0;
-    return false;
-}
-
-static void on_relisted(const struct engine_state *list, size_t count,
-                        const struct err *err, void *user)
-{
-    struct session *s = user;
-    struct item *it, *next;
-
-    s->relist = NULL;
-    if (err != NULL || s->state == SESSION_STOPPING)
-        return;
-    DL_FOREACH_SAFE (s->items, it, next) {
-        /* What was not up when we asked, the answer cannot know. */
-        if ((it->state != ITEM_CHECKING && it->state != ITEM_READY) ||
-            it->died || it->running_since > s->relist_asked)
-            continue;
-        if (!runs(list, count, it->id))
-            item_died(it, 137, false);
-        else if (it->attach == NULL)
-            item_listen(it);
-    }
-}
-
 /* ---- end
  * ---------------------------------------------------------------------------
  */
@@ -442,60 +315,6 @@ void session_end_if_gone(struct session *s)
     uv_close((uv_handle_t *)&s->limit_timer, on_limit_timer_closed);
     DL_FOREACH (s->items, it)
         uv_close((uv_handle_t *)&it->timer, on_item_timer_closed);
-}
-
-/* ---- listings ----------------------------------------------------------- */
-
-size_t session_item_count(const struct session *s)
-{
-    size_t count = 0;
-
-    for (struct item *it = s->items; it != NULL; it = it->next)
-        count++;
-    return count;
-}
-
-void session_item_get(const struct session *s, size_t index,
-                      struct session_item *out)
-{
-    struct item *it = s->items;
-
-    while (index-- > 0)
-        it = it->next;
-    *out = (struct session_item){ .kind = item_kind_word(it->kind),
-                                  .name = it->name,
-                                  .container_id = it->id,
-                                  .state = item_state_word(it),
-                                  .argv = &it->plan->argv,
-                                  .replica = it->replica,
-                                  .started_ms = it->started_ms };
-    for (size_t i = 0; i < it->plan->ports.len; i++) {
-        if (it->host_ports[i] == 0 || out->port_count == SESSION_ITEM_PORTS_MAX)
-            continue;
-        out->ports[out->port_count].container = it->plan->ports.v[i].container;
-        out->ports[out->port_count++].host = it->host_ports[i];
-    }
-}
-
-int session_host_port(const struct session *s, const char *kind,
-                      const char *name, int container)
-{
-    for (struct item *it = s->items; it != NULL; it = it->next) {
-        if (strcmp(item_kind_word(it->kind), kind) != 0 ||
-            strcmp(it->name, name) != 0)
-            continue;
-        for (size_t i = 0; i < it->plan->ports.len; i++)
-            if (it->host_ports[i] > 0 &&
-                (container == 0 || it->plan->ports.v[i].container == container))
-                return it->host_ports[i];
-        return 0;
-    }
-    return 0;
-}
-
-unsigned long session_calls(const struct session *s)
-{
-    return engine_calls(s->spec.engine) - s->calls_before;
 }
 
 /* ---- free

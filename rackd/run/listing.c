@@ -1,0 +1,55 @@
+#include <string.h>
+
+#include "run/internal.h"
+
+size_t session_item_count(const struct session *s)
+{
+    size_t count = 0;
+
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        count++;
+    return count;
+}
+
+void session_item_get(const struct session *s, size_t index,
+                      struct session_item *out)
+{
+    struct item *it = s->items;
+
+    while (index-- > 0)
+        it = it->next;
+    *out = (struct session_item){ .kind = item_kind_word(it->kind),
+                                  .name = it->name,
+                                  .container_id = it->id,
+                                  .state = item_state_word(it),
+                                  .argv = &it->plan->argv,
+                                  .replica = it->replica,
+                                  .started_ms = it->started_ms };
+    for (size_t i = 0; i < it->plan->ports.len; i++) {
+        if (it->host_ports[i] == 0 || out->port_count == SESSION_ITEM_PORTS_MAX)
+            continue;
+        out->ports[out->port_count].container = it->plan->ports.v[i].container;
+        out->ports[out->port_count++].host = it->host_ports[i];
+    }
+}
+
+int session_host_port(const struct session *s, const char *kind,
+                      const char *name, int container)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next) {
+        if (strcmp(item_kind_word(it->kind), kind) != 0 ||
+            strcmp(it->name, name) != 0)
+            continue;
+        for (size_t i = 0; i < it->plan->ports.len; i++)
+            if (it->host_ports[i] > 0 &&
+                (container == 0 || it->plan->ports.v[i].container == container))
+                return it->host_ports[i];
+        return 0;
+    }
+    return 0;
+}
+
+unsigned long session_calls(const struct session *s)
+{
+    return engine_calls(s->spec.engine) - s->calls_before;
+}
