@@ -117,7 +117,9 @@ struct live_item *live_progress(struct live *l, const struct event *e)
     if (item->began_ms < 0)
         item->began_ms = e->ms;
     if (e->layers > 0)
-        str_printf(&s, "%d/%d layers ", e->layers_done, e->layers);
+        str_printf(&s, "%d/%d layers", e->layers_done, e->layers);
+    if (e->layers > 0 && e->current + e->total > 0)
+        str_add_char(&s, ' ');
     print_megabytes(&s, e);
     set(&item->progress, str_c(&s));
     return item;

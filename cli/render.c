@@ -152,6 +152,9 @@ static void on_progress(struct render *r, const struct event *e)
     struct live_item *item = live_progress(&r->live, e);
     cleanup_free char *text = NULL;
 
+    /* That it is being pulled was said when it began. */
+    if (item->said_ms < item->began_ms)
+        item->said_ms = item->began_ms;
     if (is_live(r) || e->ms - item->said_ms < PROGRESS_MS)
         return;
     item->said_ms = e->ms;

@@ -151,6 +151,28 @@ static void plain_start_is_lines_and_no_cursor_moves(void **state)
     assert_int_equal(render_wait(&s->r, 0), -1);
 }
 
+#define PROGRESS(ms, done, current)                                            \
+    "{\"type\":\"progress\",\"ms\":" #ms ",\"name\":\"x:1\",\"text\":\"\","    \
+    "\"layers\":4,\"layers_done\":" #done ",\"current\":" #current ","         \
+    "\"total\":9000000}"
+
+static void a_long_pull_is_told_now_and_then(void **state)
+{
+    struct screen *s = *state;
+
+    feed(s, SESSION);
+    feed(s, STATE("image", "x:1", "pulling", "", 1000));
+    feed(s, PROGRESS(1010, 0, 0));
+    feed(s, PROGRESS(5999, 1, 2000000));
+    feed(s, PROGRESS(6000, 2, 4500000));
+    feed(s, PROGRESS(6100, 3, 5000000));
+    feed(s, STATE("image", "x:1", "ready", "", 7000));
+    assert_wrote(s, "convox | starting shop on docker 20.10\n"
+                    "convox | image x:1: pulling\n"
+                    "convox | image x:1: pulling 2/4 layers 4.5/9.0 MB\n"
+                    "convox | image x:1: ready 6.0 s\n");
+}
+
 static void log_lines_keep_every_byte_but_colours(void **state)
 {
     struct screen *s = *state;
@@ -450,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         plain(plain_start_is_lines_and_no_cursor_moves),
+        plain(a_long_pull_is_told_now_and_then),
         plain(log_lines_keep_every_byte_but_colours),
         plain(pieces_of_a_line_are_joined),
         plain(resources_speak_only_when_asked),
