@@ -301,6 +301,9 @@ struct engine_call *engine_image_pull(struct engine *e, const char *ref,
                                       const struct env *env,
                                       engine_progress_cb progress,
                                       engine_done_cb cb, void *user);
+/* Whether that registry ("ghcr.io", "docker.io") is the one a reference names.
+ */
+bool engine_image_is_from(const char *ref, const char *registry);
 struct engine_call *engine_image_tag(struct engine *e, const char *ref,
                                      const char *repo, const char *tag,
                                      engine_done_cb cb, void *user);

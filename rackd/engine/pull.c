@@ -144,6 +144,19 @@ struct engine_call *engine_image_pull(struct engine *e, const char *ref,
     return &p->call;
 }
 
+bool engine_image_is_from(const char *ref, const char *registry)
+{
+    struct ref r;
+    struct err err;
+    bool same;
+
+    if (ref_parse(&r, ref, &err) < 0)
+        return false;
+    same = strcmp(auth_server(r.registry), auth_server(registry)) == 0;
+    ref_release(&r);
+    return same;
+}
+
 static void on_login(const struct auth *auth, const char *why, void *user)
 {
     struct pull *p = user;

@@ -120,13 +120,9 @@ static const struct plan_registry_auth *auth_of(const struct image *img)
 {
     const struct plan *p = img->s->spec.plan;
 
-    for (size_t i = 0; i < p->auths.len; i++) {
-        size_t len = strlen(p->auths.v[i].registry);
-
-        if (strncmp(img->ref, p->auths.v[i].registry, len) == 0 &&
-            img->ref[len] == '/')
+    for (size_t i = 0; i < p->auths.len; i++)
+        if (engine_image_is_from(img->ref, p->auths.v[i].registry))
             return &p->auths.v[i];
-    }
     return NULL;
 }
 
@@ -141,6 +137,7 @@ static void pull(struct image *img)
                                      .password = a->password };
     if (img->layers == NULL)
         img->layers = xcalloc(LAYERS_MAX, sizeof(*img->layers));
+    img->layer_count = img->layers_done = 0;
     set_state(img, IMAGE_PULLING, "pulling", NULL);
     img->call = engine_image_pull(img->s->spec.engine, img->ref,
                                   a == NULL ? NULL : &auth, img->s->client_env,
@@ -154,6 +151,7 @@ static struct layer *layer_of(struct image *img, const char *id)
             return &img->layers[i];
     if (img->layers == NULL || img->layer_count == LAYERS_MAX)
         return NULL;
+    img->layers[img->layer_count] = (struct layer){ 0 };
     snprintf(img->layers[img->layer_count].id, sizeof(img->layers->id), "%s",
              id);
     return &img->layers[img->layer_count++];
@@ -178,27 +176,51 @@ static void tell_progress(struct image *img, const char *text)
                                       .layers_done = img->layers_done });
 }
 
+static void layer_is_done(struct image *img, struct layer *l)
+{
+    l->current = l->total;
+    if (!l->done)
+        img->layers_done++;
+    l->done = true;
+}
+
+/* Bytes are those that were fetched: unpacking counts from zero again, and one
+ * engine counts it in seconds. */
+static void note_layer(struct image *img, const struct engine_progress *p)
+{
+    struct layer *l = *p->layer == '\0' ? NULL : layer_of(img, p->layer);
+
+    if (l == NULL)
+        return;
+    if (strcmp(p->status, "Downloading") == 0) {
+        l->total = p->total > p->current ? p->total : p->current;
+        l->current = p->current;
+    } else if (strcmp(p->status, "Download complete") == 0) {
+        l->current = l->total;
+    } else if (strcmp(p->status, "Pull complete") == 0 ||
+               strcmp(p->status, "Already exists") == 0) {
+        layer_is_done(img, l);
+    }
+}
+
 static void on_progress(const struct engine_progress *p, void *user)
 {
     struct image *img = user;
-    struct layer *l = *p->layer == '\0' ? NULL : layer_of(img, p->layer);
 
-    if (l != NULL) {
-        if (p->total > 0)
-            l->total = p->total;
-        if (p->current > 0)
-            l->current = p->current;
-        if (!l->done && (strcmp(p->status, "Pull complete") == 0 ||
-                         strcmp(p->status, "Already exists") == 0)) {
-            l->done = true;
-            l->current = l->total;
-            img->layers_done++;
-        }
-    }
+    note_layer(img, p);
     if (now_ms(img) - img->last_progress_ms < PROGRESS_MS)
         return;
     img->last_progress_ms = now_ms(img);
     tell_progress(img, p->status);
+}
+
+/* Whatever the engine kept to itself, and we in the last tenth of a second. */
+static void tell_all_is_there(struct image *img)
+{
+    for (unsigned i = 0; i < img->layer_count; i++)
+        layer_is_done(img, &img->layers[i]);
+    if (img->layer_count > 0)
+        tell_progress(img, "Pull complete");
 }
 
 static void fail(struct image *img, const char *todo)
@@ -217,6 +239,7 @@ static void on_pulled(const struct err *err, void *user)
 
     img->call = NULL;
     if (err == NULL) {
+        tell_all_is_there(img);
         set_state(img, IMAGE_READY, "ready", NULL);
         session_poke(img->s);
         return;

@@ -41,6 +41,9 @@ static void on_event(const struct run_event *e, void *user)
                    e->volumes);
         break;
     case RUN_PROGRESS:
+        str_printf(&f->events, "%s %s %u/%u layers %lld/%lld bytes\n", e->kind,
+                   e->name, e->layers_done, e->layers, e->current, e->total);
+        break;
     case RUN_STOPPING:
         break;
     }

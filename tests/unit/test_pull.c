@@ -284,6 +284,46 @@ static void helper_of_a_registry_is_asked(void **state)
     assert_string_equal(login(p), "");
 }
 
+/* The caller of rackd sends no PATH: its helpers are where rackd's are. */
+static void helper_is_found_by_our_own_path(void **state)
+{
+    struct fix *p = *state;
+    cleanup_free char *before = xstrdup(getenv("PATH"));
+
+    put_file(p, "config.json", "{\"credsStore\":\"test\"}", 0600);
+    put_file(
+        p, "docker-credential-test",
+        "#!/bin/sh\necho "
+        "\"{\\\"Username\\\":\\\"$OURS\\\",\\\"Secret\\\":\\\"$HOME\\\"}\"\n",
+        0755);
+    setenv("PATH", env_get(&p->f->env, "PATH"), 1);
+    setenv("OURS", "ours", 1);
+    env_unset(&p->f->env, "PATH");
+    env_set(&p->f->env, "HOME", "theirs", "test");
+    pulled(p, "");
+    pull(p, "ghcr.io/x", NULL);
+    fix_wait(p->f);
+    setenv("PATH", before, 1);
+    unsetenv("OURS");
+    assert_string_equal(login(p), "{\"username\":\"ours\",\"password\":"
+                                  "\"theirs\",\"serveraddress\":"
+                                  "\"ghcr.io\"}");
+}
+
+static void
+an_image_is_from_the_registry_that_its_name_begins_with(void **state)
+{
+    (void)state;
+    assert_true(engine_image_is_from("ghcr.io/a/b:1", "ghcr.io"));
+    assert_true(engine_image_is_from("127.0.0.1:5000/a", "127.0.0.1:5000"));
+    assert_false(engine_image_is_from("127.0.0.1:5000/a", "127.0.0.1"));
+    assert_false(engine_image_is_from("ghcr.io.evil.example/a", "ghcr.io"));
+    assert_true(engine_image_is_from("a/b:1", "docker.io"));
+    assert_true(engine_image_is_from("docker.io/a/b", "index.docker.io"));
+    assert_false(engine_image_is_from("a/b:1", "ghcr.io"));
+    assert_false(engine_image_is_from("not an image", "docker.io"));
+}
+
 static void store_gives_identity_tokens(void **state)
 {
     struct fix *p = *state;
@@ -388,6 +428,8 @@ int main(void)
         T(login_can_be_given),
         T(login_comes_from_config_json),
         T(helper_of_a_registry_is_asked),
+        T(helper_is_found_by_our_own_path),
+        T(an_image_is_from_the_registry_that_its_name_begins_with),
         T(store_gives_identity_tokens),
         T(helper_without_a_login_means_none),
         T(missing_helper_is_named_when_the_pull_fails),

@@ -120,6 +120,45 @@ static void missing_image_is_pulled_and_created_again(void **state)
     finish(f);
 }
 
+#define LAYER(id, status, detail)                                              \
+    "{\"status\":\"" status "\",\"progressDetail\":{" detail "},\"id\":\"" id  \
+    "\"}\n"
+
+/* Unpacking begins to count again, and the last words come at once. */
+static void pull_ends_with_every_layer_and_byte_told(void **state)
+{
+    struct fix *f = *state;
+
+    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+                "{\"message\":\"No such image: web:1\"}");
+    answer(f, "POST", "/images/create", 200,
+           LAYER("aa", "Already exists", "")
+               LAYER("bb", "Downloading", "\"current\":10,\"total\":300")
+                   LAYER("bb", "Download complete", "")
+                       LAYER("bb", "Extracting", "\"current\":1,\"total\":999")
+                           LAYER("bb", "Pull complete", ""));
+    become_ready(f);
+    assert_event(f, "image web:1 2/2 layers 300/300 bytes\n"
+                    "image web:1 ready");
+    finish(f);
+}
+
+/* Podman never says "Pull complete". */
+static void pull_without_last_words_is_complete_too(void **state)
+{
+    struct fix *f = *state;
+
+    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+                "{\"message\":\"No such image: web:1\"}");
+    answer(f, "POST", "/images/create", 200,
+           LAYER("aa", "Pulling fs layer", "")
+               LAYER("bb", "Downloading", "\"current\":10,\"total\":300"));
+    become_ready(f);
+    assert_event(f, "image web:1 2/2 layers 300/300 bytes\n"
+                    "image web:1 ready");
+    finish(f);
+}
+
 static void no_registry_and_no_standin_is_an_error(void **state)
 {
     struct fix *f = *state;
@@ -479,6 +518,8 @@ int main(void)
         T(every_object_carries_the_labels),
         T(create_error_removes_what_was_made),
         T(missing_image_is_pulled_and_created_again),
+        T(pull_ends_with_every_layer_and_byte_told),
+        T(pull_without_last_words_is_complete_too),
         T(no_registry_and_no_standin_is_an_error),
         T(standin_of_the_nearest_version_is_used_and_noted),
         T(overlapping_subnet_is_tried_again_elsewhere),
