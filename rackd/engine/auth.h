@@ -46,7 +46,8 @@ struct helper;
  * for this registry). Both borrowed. */
 typedef void (*helper_cb)(const struct auth *auth, const char *why, void *user);
 
-/* Runs in `env`. Its callback runs once, from the loop, unless cancelled. */
+/* Runs with the variables of `env`, and those of rackd that it does not set
+ * (PATH). Its callback runs once, from the loop, unless cancelled. */
 struct helper *helper_start(struct engine *e, const char *name,
                             const char *server, const struct env *env,
                             helper_cb cb, void *user);

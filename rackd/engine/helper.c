@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/env.h"
 #include "base/mem.h"
@@ -48,6 +49,20 @@ static void on_closed_in(uv_handle_t *handle);
 static void on_closed_out(uv_handle_t *handle);
 static void on_closed_timer(uv_handle_t *handle);
 
+/* rackd's own variables, and the caller's in their place: a helper is found by
+ * PATH, and asks a keyring or a cloud by what those tell it. */
+static void add_vars(struct strv *out, const struct env *env)
+{
+    for (char **own = environ; *own != NULL; own++) {
+        cleanup_free char *key = str_dup_len(*own, strcspn(*own, "="));
+
+        if (env_get(env, key) == NULL)
+            strv_add(out, *own);
+    }
+    for (size_t i = 0; i < env->len; i++)
+        strv_printf(out, "%s=%s", env->v[i].key, env->v[i].value);
+}
+
 static int spawn(struct helper *h, const struct env *env)
 {
     cleanup_free char *file = xasprintf("docker-credential-%s", h->name);
@@ -67,8 +82,7 @@ static int spawn(struct helper *h, const struct env *env)
                                      .stdio_count = 3,
                                      .exit_cb = on_exit_status };
 
-    for (size_t i = 0; i < env->len; i++)
-        strv_printf(&vars, "%s=%s", env->v[i].key, env->v[i].value);
+    add_vars(&vars, env);
     options.env = vars.v;
     return uv_spawn(h->engine->loop, &h->process, &options);
 }
