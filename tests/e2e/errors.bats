@@ -29,18 +29,6 @@ sleeper_image() {
     image_there "$SLEEPER"
 }
 
-# matches FILE: its lines are those of stdin.
-matches() {
-    perl -e '
-        my @want = <STDIN>;
-        open my $f, "<", $ARGV[0] or die;
-        my @got = <$f>;
-        my $re = join "", map { join "[^\n]*", map { quotemeta } split /\.\.\./, $_, -1 } @want;
-        exit 0 if join("", @got) =~ /^$re$/;
-        print STDERR "expected:\n", @want, "but it is:\n", @got;
-        exit 1' "$1"
-}
-
 # fails STATUS [ARG...]: cvx start ends with that status and stdin's words.
 fails() {
     local want=$1 status=0

@@ -288,7 +288,7 @@ YML
     stop_json INT
     pid=$("$CVX" rackd status --json | jq .pid)
     "$CVX" rackd stop
-    wait_for 5 eval "! kill -0 $pid"
+    wait_for 5 has_ended "$pid"
     grep -q 'info main: gone' "$RACK_HOME/run/cvx/rackd.log"
     ! grep -q 'handles are left open' "$RACK_HOME/run/cvx/rackd.log"
 }

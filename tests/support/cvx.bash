@@ -45,6 +45,12 @@ rack_census() {
 
 rack_is_empty() { [ -z "$(rack_census)" ]; }
 
+# has_ended PID: also one that only its parent has not heard of: rackd's is
+# init, which in a container may take seconds.
+has_ended() {
+    [ ! -e "/proc/$1/stat" ] || grep -q ') Z ' "/proc/$1/stat" 2>/dev/null
+}
+
 rack_down() {
     local left pid
 
@@ -55,7 +61,7 @@ rack_down() {
     pid=$("$CVX" rackd status --json 2>/dev/null | jq '.pid // empty')
     "$CVX" rackd stop >/dev/null 2>&1 || true
     # A sanitizer speaks last of all, when the process ends.
-    [ -z "$pid" ] || wait_for 10 eval "! kill -0 $pid" || true
+    [ -z "$pid" ] || wait_for 10 has_ended "$pid" || true
     rackd_is_sound || return 1
     left=$(rack_census)
     [ -z "$left" ] || {
@@ -148,4 +154,17 @@ PERL
 logged() {
     jq -e -s --arg t "$1" --arg l "$2" \
         'any(.type == "log" and .tag == $t and .line == $l)' "$events" >/dev/null
+}
+
+# matches FILE: its lines are those of stdin, in which "..." stands for the rest
+# of a line, or for what another machine would print.
+matches() {
+    perl -e '
+        my @want = <STDIN>;
+        open my $f, "<", $ARGV[0] or die;
+        my @got = <$f>;
+        my $re = join "", map { join "[^\n]*", map { quotemeta } split /\.\.\./, $_, -1 } @want;
+        exit 0 if join("", @got) =~ /^$re$/;
+        print STDERR "expected:\n", @want, "but it is:\n", @got;
+        exit 1' "$1"
 }
