@@ -88,11 +88,11 @@ $(B)/%.o: %.c
 .SECONDARY:
 
 test: $(TESTS)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -e 'timeout 120' $(TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -e 'timeout 120' $(TESTS)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
            --errors-for-leak-kinds=definite
 memcheck: $(TESTS)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
 	    $(TESTS)
 
 demo:
@@ -109,7 +109,7 @@ check:
 E2E ?= $(wildcard tests/e2e/*.bats)
 e2e: all
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
-	    images/build.sh --if-needed && prove -e 'timeout 1200 bats --tap' $(E2E)
+	    images/build.sh --if-needed && prove -f -o -e 'timeout 1200 bats --tap' $(E2E)
 # The same on other engines, beside the first: ENGINES="podman docker28", or any
 # DOCKER_HOST. The images' own tests need no second engine.
 ENGINES ?= podman docker28
@@ -127,7 +127,7 @@ lint:
 format:
 	clang-format -i $(SOURCES)
 golden: $(TESTS)
-	GOLDEN=write CMOCKA_MESSAGE_OUTPUT=TAP prove -e 'timeout 120' $(TESTS)
+	GOLDEN=write CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -e 'timeout 120' $(TESTS)
 
 FUZZ_SECONDS ?= 20
 build/fuzz/%: tests/fuzz/%.c $(RACK_SRC) $(BUILD_ID)

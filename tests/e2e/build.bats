@@ -236,7 +236,7 @@ END
     dockerfile <<<"RUN echo begun; : ${RACK_HOME##*/}; sleep 60"
     start_json --no-cache
     wait_for 30 logged build begun
-    ! no_step_left
+    never no_step_left
     kill -9 "$cvx_pid"
     wait "$cvx_pid" || true
     cvx_pid=

@@ -211,7 +211,7 @@ YML
     "$CVX" env set -a shop SECRET=hidden
     [ "$(find "$RACK_HOME/state/cvx" -perm /077 | wc -l)" = 0 ]
     grep -rq hidden "$RACK_HOME/state/cvx"
-    ! grep -q hidden "$RACK_HOME/run/cvx/rackd.log"
+    never grep -q hidden "$RACK_HOME/run/cvx/rackd.log"
 }
 
 # ---- rackd ------------------------------------------------------------------

@@ -120,8 +120,9 @@ YML
     wait_event ready
     password=$(variable DB_PASS)
     [ ${#password} -ge 20 ]
-    ! ps -eo args | grep -v grep | grep -F "$password"
-    ! grep -F "$password" "$RACK_HOME/run/cvx/rackd.log"
+    ps -eo args >processes
+    never grep -F "$password" processes
+    never grep -F "$password" "$RACK_HOME/run/cvx/rackd.log"
     run "$CVX" plan
     [[ $output != *"$password"* ]]
     stop_json INT

@@ -108,7 +108,8 @@ YML
     end_json
     [ "$cvx_status" = 4 ]
     [ "$(event error | jq -r .text)" = "initContainer of service web ended: exit status 4" ]
-    ! states | grep 'service web starting'
+    states >states
+    never grep 'service web starting' states
     rack_is_empty
 }
 

@@ -290,5 +290,5 @@ YML
     "$CVX" rackd stop
     wait_for 5 has_ended "$pid"
     grep -q 'info main: gone' "$RACK_HOME/run/cvx/rackd.log"
-    ! grep -q 'handles are left open' "$RACK_HOME/run/cvx/rackd.log"
+    never grep -q 'handles are left open' "$RACK_HOME/run/cvx/rackd.log"
 }

@@ -168,3 +168,12 @@ matches() {
         print STDERR "expected:\n", @want, "but it is:\n", @got;
         exit 1' "$1"
 }
+
+# never COMMAND...: fails where it succeeds. `! COMMAND` in the middle of a test
+# never fails it: bash's errexit overlooks what is negated.
+never() {
+    if "$@"; then
+        echo "this should have failed: $*" >&2
+        return 1
+    fi
+}
