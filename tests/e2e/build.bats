@@ -288,5 +288,6 @@ END
     done
     # Besides the one with the tag there is none: intermediate ones are not listed.
     label=$(jq -rn --arg l "cvx.test.again=$CVX_TEST_RUN" '{label: [$l]} | tojson | @uri')
-    [ "$(api GET "/images/json?filters=$label" | jq length)" = 1 ]
+    one_is_left() { [ "$(api GET "/images/json?filters=$label" | jq length)" = 1 ]; }
+    wait_for 10 one_is_left # it is taken away behind the session's end
 }
