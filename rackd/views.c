@@ -394,28 +394,29 @@ void on_ps(struct control_req *req, void *user)
     control_answer(req, a);
 }
 
-void on_services(struct control_req *req, void *user)
+/* {"NAME": what `view` makes of the app that was asked for}. */
+static void answer_view(struct control_req *req, struct rack *r,
+                        const char *name,
+                        struct cJSON *(*view)(const struct app_run *run))
 {
-    struct app_run *run = asked_app(req, user);
+    struct app_run *run = asked_app(req, r);
     struct cJSON *a;
 
     if (run == NULL)
         return;
     a = cJSON_CreateObject();
-    cJSON_AddItemToObject(a, "services", view_services(run));
+    cJSON_AddItemToObject(a, name, view(run));
     control_answer(req, a);
+}
+
+void on_services(struct control_req *req, void *user)
+{
+    answer_view(req, user, "services", view_services);
 }
 
 void on_resources(struct control_req *req, void *user)
 {
-    struct app_run *run = asked_app(req, user);
-    struct cJSON *a;
-
-    if (run == NULL)
-        return;
-    a = cJSON_CreateObject();
-    cJSON_AddItemToObject(a, "resources", view_resources(run));
-    control_answer(req, a);
+    answer_view(req, user, "resources", view_resources);
 }
 
 /* ---- environment -------------------------------------------------------- */
