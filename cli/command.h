@@ -70,6 +70,7 @@ int cmd_rackd_stop(struct cli *cli, struct err *err);
 int cmd_resources(struct cli *cli, struct err *err);
 int cmd_resources_info(struct cli *cli, struct err *err);
 int cmd_resources_url(struct cli *cli, struct err *err);
+int cmd_resources_reset(struct cli *cli, struct err *err);
 int cmd_services(struct cli *cli, struct err *err);
 int cmd_start(struct cli *cli, struct err *err);
 int cmd_stop(struct cli *cli, struct err *err);

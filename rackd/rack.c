@@ -25,6 +25,7 @@ static const struct control_route routes[] = {
     { "GET", "/ps", on_ps },
     { "GET", "/services", on_services },
     { "GET", "/resources", on_resources },
+    { "POST", "/resources/reset", on_reset },
     { "GET", "/logs", on_logs },
     { "GET", "/env", on_env_get },
     { "POST", "/env", on_env_set },

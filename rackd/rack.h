@@ -9,6 +9,7 @@
  *   event_json.c  its events, as cvx reads them
  *   views.c    the other requests
  *   doctor.c   POST /doctor
+ *   kept.c     POST /resources/reset: kept data is forgotten
  *
  * Nothing below this folder's top level includes this header.
  */
@@ -144,6 +145,7 @@ void on_env_get(struct control_req *req, void *user);
 void on_env_set(struct control_req *req, void *user);
 void on_quit(struct control_req *req, void *user);
 void on_doctor(struct control_req *req, void *user);
+void on_reset(struct control_req *req, void *user);
 
 /* ---- shared pieces ------------------------------------------------------ */
 

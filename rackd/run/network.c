@@ -147,6 +147,8 @@ static void create_volumes(struct session *s)
         session_labels(s, &labels, "volume", p->volumes.v[i].name);
         if (v->keep)
             strv_add(&labels, "cvx.keep=true");
+        if (p->volumes.v[i].resource != NULL)
+            strv_printf(&labels, "cvx.resource=%s", p->volumes.v[i].resource);
         v->call = engine_volume_create(s->spec.engine, v->name, &labels,
                                        on_volume, v);
     }

@@ -251,7 +251,13 @@ YML
     wait_event ready
     container_exec "$(containers_of resource db)" psql -U app app -Atc "select count(*) from pg_tables where tablename = 'kept'" | grep -x 0
     stop_json INT
-    remove_labelled "cvx.rack=$(rack_id)"
+    run "$CVX" resources reset db
+    [ "$status" = 0 ]
+    [ "$output" = "Resetting db... OK" ]
+    rack_is_empty
+    run "$CVX" resources reset db
+    [ "$status" = 1 ]
+    [[ $output == *"ERROR: no data is kept for resource: db" ]]
 }
 
 @test "an efs volume is shared, writable, and gone at the end" {
