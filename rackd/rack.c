@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control.h"
+#include "owner.h"
 #include "run/session.h"
 
 #define IDLE_CHECK_MS 1000
@@ -30,6 +31,7 @@ static const struct control_route routes[] = {
     { "GET", "/env", on_env_get },
     { "POST", "/env", on_env_set },
     { "POST", "/doctor", on_doctor },
+    { "POST", "/sweep", on_sweep },
     { "POST", "/quit", on_quit },
     { NULL, NULL, NULL },
 };
@@ -48,6 +50,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
     r->idle_s = idle_s;
     r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
+    r->owner = owner_self();
     r->notes = image_notes_new();
     if (store_open(&r->store, "local", err) < 0 ||
         control_new(&r->control, loop, routes, r, err) < 0) {
@@ -71,6 +74,7 @@ void rack_free(struct rack *r)
     store_release(&r->store);
     image_notes_free(r->notes);
     free(r->socket_path);
+    free(r->owner);
     free(r);
 }
 
