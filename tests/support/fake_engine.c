@@ -33,7 +33,7 @@ struct conn {
     struct str method, path, headers, body;
     const struct rule *rule; /* being answered */
     bool open;               /* an answer more can be pushed onto */
-    bool chunked;
+    bool chunked, raw;
     unsigned handles;
     struct conn *prev, *next;
 };
@@ -48,6 +48,7 @@ struct fake_engine {
         struct fake_request *v;
         size_t len, cap;
     } seen;
+    struct str input; /* of held containers */
     unsigned handles;
 };
 
@@ -210,9 +211,13 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
     struct conn *c = container_of(stream, struct conn, pipe);
+    llhttp_errno_t rc = HPE_OK;
 
-    if (nread < 0 ||
-        llhttp_execute(&c->parser, buf->base, (size_t)nread) != HPE_OK)
+    if (nread > 0 && c->open && c->raw)
+        str_add_len(&c->fake->input, buf->base, (size_t)nread);
+    else if (nread >= 0)
+        rc = llhttp_execute(&c->parser, buf->base, (size_t)nread);
+    if (nread < 0 || (rc != HPE_OK && rc != HPE_PAUSED_UPGRADE))
         conn_close(c);
 }
 
@@ -368,7 +373,7 @@ static void answer(struct conn *c)
         conn_close(c);
         return;
     }
-    raw = strstr(r->head, "raw-stream") != NULL;
+    raw = c->raw = strstr(r->head, "raw-stream") != NULL;
     c->chunked = !raw && (r->a.how == FAKE_ENGINE_OPEN ||
                           strstr(r->head, "chunked") != NULL);
     if (raw)
@@ -388,6 +393,11 @@ static void answer(struct conn *c)
         conn_end(c);
     else if (c->chunked)
         send_bytes(c, "0\r\n\r\n", 5);
+}
+
+const char *fake_engine_input(const struct fake_engine *f)
+{
+    return str_c(&f->input);
 }
 
 /* ---- for the test -------------------------------------------------------- */
@@ -500,6 +510,7 @@ static void handle_gone(struct fake_engine *f)
         free(f->seen.v[i].body);
     }
     free(f->seen.v);
+    str_release(&f->input);
     rules_free(f->rules);
     free(f);
 }

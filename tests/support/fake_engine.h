@@ -94,6 +94,10 @@ void fake_engine_push(struct fake_engine *f, const char *path, const char *data,
                       size_t len);
 void fake_engine_finish(struct fake_engine *f, const char *path);
 
+/* What came on open answers of type raw-stream: the stdin of containers that
+ * are held. */
+const char *fake_engine_input(const struct fake_engine *f);
+
 /* Close every connection; and stop listening too (the path stays). */
 void fake_engine_drop(struct fake_engine *f);
 void fake_engine_deaf(struct fake_engine *f);
