@@ -214,11 +214,8 @@ static bool is_recent_oom(const struct item *it)
 void item_oom(struct item *it)
 {
     it->oom_at = uv_now(it->s->spec.loop);
-    if (!it->died || it->exit_status != KILLED_STATUS)
-        return;
-    it->oom = true;
-    if (it->waited)
-        item_hear_out(it);
+    if (it->died && it->exit_status == KILLED_STATUS)
+        it->oom = true;
 }
 
 void item_died(struct item *it, int status, bool oom)

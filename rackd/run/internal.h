@@ -161,7 +161,7 @@ struct item {
     bool died, oom;       /* an exit is being dealt with; out of memory */
     bool removed, waited; /* by somebody else; waited to hear of that */
     bool dropping;        /* we remove it, to make another */
-    bool addressless;     /* its own address on the network is taken */
+    bool addressless;     /* the address we chose is taken */
     bool left;            /* its removal failed */
     uint64_t oom_at;      /* loop clock */
     struct item *prev, *next;

@@ -303,7 +303,7 @@ static void create(struct item *it)
                                     .mounts = mounts,
                                     .mount_count = p->mounts.len,
                                     .network = s->net_name,
-                                    .ip = it->addressless ? NULL : it->ip,
+                                    .ip = it->ip,
                                     .aliases = &p->aliases,
                                     .init = p->init && !s->no_init,
                                     .privileged = p->privileged,

@@ -30,6 +30,11 @@ static void forget(struct item *it)
 {
     free(it->id);
     it->id = NULL;
+    if (!it->addressless)
+        return;
+    free(it->ip); /* the engine's choice: the next one gets one of ours */
+    it->ip = NULL;
+    it->addressless = false;
 }
 
 /* Files on their way into it go into the next one. */

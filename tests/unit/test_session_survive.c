@@ -172,6 +172,59 @@ static void container_removed_while_it_starts_is_made_again(void **state)
     assert_event(f, "removed 2 1 0");
 }
 
+static void container_removed_while_it_is_attached_is_made_again(void **state)
+{
+    struct fix *f = *state;
+
+    answer_never(f, "POST", "/containers/web1/attach");
+    begin(f);
+    wait_asked(f, "/containers/web1/attach", 1);
+    next_is(f, CREATE_WEB, "web2");
+    push_event(f, "web1", "destroy", 0);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    assert_event(f, "its container was removed from outside");
+    finish(f);
+    assert_event(f, "removed 2 1 0");
+}
+
+static void own_removal_is_nobodys_doing(void **state)
+{
+    struct fix *f = *state;
+
+    answer_once(f, "POST", "/containers/web1/start", 500,
+                "{\"message\":\"port is already allocated\"}");
+    answer_late(f, "DELETE", "/containers/web1", 204, NULL, 100);
+    begin(f);
+    wait_asked(f, "/containers/web1?force", 1);
+    next_is(f, CREATE_WEB, "web2");
+    push_event(f, "web1", "destroy", 0);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    assert_no_event(f, "from outside");
+    finish(f);
+    assert_event(f, "removed 2 1 0");
+}
+
+static void init_container_removed_after_its_work_is_not_missed(void **state)
+{
+    struct fix *f = *state;
+
+    f->web->has_init = true;
+    f->web->init_container =
+        (struct plan_container){ .image = TEXT("web:1"), .build = -1 };
+    next_is(f, "/containers/create?name=app-s1-web-init", "init1");
+    begin(f);
+    wait_asked(f, "/containers/init1/start", 1);
+    run_for(f, 30);
+    push_die(f, "init1", 0);
+    assert_true(loop_run_until(&f->loop, &f->ready, 3000));
+    push_event(f, "init1", "destroy", 0);
+    run_for(f, 100);
+    assert_no_event(f, "from outside");
+    finish(f);
+    assert_event(f, "removed 2 1 0");
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/init1?force"), 0);
+}
+
 static void removed_again_and_again_before_it_is_ready_is_an_error(void **state)
 {
     struct fix *f = *state;
@@ -215,6 +268,9 @@ static void container_made_again_has_the_port_it_had(void **state)
     int before;
 
     *p = (struct plan_port){ .container = 5432, .published = true };
+    /* also where it had to look for another once */
+    answer_once(f, "POST", "/containers/db1/start", 500,
+                "{\"message\":\"port is already allocated\"}");
     become_ready(f);
     before = session_host_port(f->session, "resource", "db", 0);
     assert_true(before > 0);
@@ -356,6 +412,7 @@ static void end_of_a_container_is_no_disconnect(void **state)
 static void taken_address_is_given_up_for_another(void **state)
 {
     struct fix *f = *state;
+    cleanup_free char *first = NULL, *second = NULL;
     const struct fake_request *r;
 
     become_ready(f);
@@ -371,6 +428,16 @@ static void taken_address_is_given_up_for_another(void **state)
     wait_asked(f, "/containers/web1/json", 2); /* which is it now? */
     run_for(f, 50);
     assert_int_equal(fake_engine_asked(f->fake, "/networks/net1/connect"), 2);
+    /* The next container gets an address of our own choice, a new one. */
+    first = address_in(fake_engine_last(f->fake, CREATE_WEB));
+    next_is(f, CREATE_WEB, "web2");
+    inspected(f, "web2", "running", "\"app-s1\":{\"IPAddress\":\"x\"}");
+    push_removal(f, "web1");
+    wait_asked(f, CREATE_WEB, 2);
+    second = address_in(fake_engine_last(f->fake, CREATE_WEB));
+    assert_string_not_equal(first, second);
+    wait_asked(f, "/containers/web2/start", 1);
+    run_for(f, 50);
     ends_clean(f);
 }
 
@@ -606,6 +673,9 @@ int main(void)
         T(container_removed_before_it_was_started_is_made_again),
         T(container_removed_while_files_are_put_gets_them_again),
         T(container_removed_while_it_starts_is_made_again),
+        T(container_removed_while_it_is_attached_is_made_again),
+        T(own_removal_is_nobodys_doing),
+        T(init_container_removed_after_its_work_is_not_missed),
         T(removed_again_and_again_before_it_is_ready_is_an_error),
         T(removal_ends_the_session_where_an_exit_does),
         T(container_made_again_has_the_port_it_had),
