@@ -191,8 +191,9 @@ static void own_removal_is_nobodys_doing(void **state)
 {
     struct fix *f = *state;
 
-    answer_once(f, "POST", "/containers/web1/start", 500,
-                "{\"message\":\"port is already allocated\"}");
+    /* Podman says at the attach what Docker says at the start. */
+    answer_once(f, "POST", "/containers/web1/attach", 500,
+                "{\"message\":\"address already in use\"}");
     answer_late(f, "DELETE", "/containers/web1", 204, NULL, 100);
     begin(f);
     wait_asked(f, "/containers/web1?force", 1);
@@ -438,6 +439,11 @@ static void taken_address_is_given_up_for_another(void **state)
     assert_string_not_equal(first, second);
     wait_asked(f, "/containers/web2/start", 1);
     run_for(f, 50);
+    inspected(f, "web2", "running", "");
+    push_network_event(f, "disconnect", "web2");
+    wait_asked(f, "/networks/net1/connect", 3);
+    r = fake_engine_last(f->fake, "/networks/net1/connect");
+    assert_non_null(strstr(r->body, second));
     ends_clean(f);
 }
 
