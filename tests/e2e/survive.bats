@@ -213,7 +213,9 @@ YML
     api DELETE "/images/$image?force=1"
     wait_for 10 warned "image cvx-build/made:web"
     wait_for 30 is_another service web "$web"
+    image=$(api GET "/containers/$(containers_of service web)/json" | jq -r .Image)
     ends_whole "1 1 0"
+    api DELETE "/images/$image?force=1"
 }
 
 # ---- networks run out ------------------------------------------------------
