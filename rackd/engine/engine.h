@@ -55,6 +55,14 @@ int engine_find(char **out, char **why, const struct env *env, struct err *err);
 /* The sockets looked at, in order, for `cvx doctor`. */
 void engine_candidates(struct strv *out, const struct env *env);
 
+/* ---- answers ----------------------------------------------------------- */
+
+/* err NULL: done. */
+typedef void (*engine_done_cb)(const struct err *err, void *user);
+
+/* `id` borrowed; NULL on error. */
+typedef void (*engine_id_cb)(const char *id, const struct err *err, void *user);
+
 /* ---- life -------------------------------------------------------------- */
 
 /* Fails on an endpoint that is neither unix:// nor tcp:// nor http(s)://.
@@ -91,16 +99,13 @@ typedef void (*engine_hello_cb)(const struct engine_info *info,
 struct engine_call *engine_hello(struct engine *e, engine_hello_cb cb,
                                  void *user);
 
+/* Does it answer at all? ERR_TIMEOUT: not within timeout_ms. It waits behind no
+ * other call. */
+struct engine_call *engine_ping(struct engine *e, unsigned timeout_ms,
+                                engine_done_cb cb, void *user);
+
 /* Numbers of GET /calls made so far, for `make bench`. */
 unsigned long engine_calls(const struct engine *e);
-
-/* ---- answers ----------------------------------------------------------- */
-
-/* err NULL: done. */
-typedef void (*engine_done_cb)(const struct err *err, void *user);
-
-/* `id` borrowed; NULL on error. */
-typedef void (*engine_id_cb)(const char *id, const struct err *err, void *user);
 
 /* ---- containers -------------------------------------------------------- */
 
@@ -181,13 +186,14 @@ struct engine_published {
 
 struct engine_state {
     char *id, *name, *image;
-    struct strv labels; /* "key=value" */
-    char *state;        /* "running", "exited", "created", ... */
-    int exit_code;      /* inspect only */
-    bool oom_killed;    /* inspect only */
-    char *error;        /* inspect only: why it could not start, or "" */
-    long long created;  /* unix seconds */
-    char *ip;           /* first address found, or "" */
+    struct strv labels;   /* "key=value" */
+    char *state;          /* "running", "exited", "created", ... */
+    int exit_code;        /* inspect only */
+    bool oom_killed;      /* inspect only */
+    char *error;          /* inspect only: why it could not start, or "" */
+    long long created;    /* unix seconds */
+    char *ip;             /* first address found, or "" */
+    struct strv networks; /* inspect only: names of those it is on */
     struct engine_published *ports;
     size_t port_count;
 };
@@ -260,6 +266,17 @@ struct engine_call *engine_network_create(struct engine *e,
                                           engine_id_cb cb, void *user);
 struct engine_call *engine_network_remove(struct engine *e, const char *id,
                                           engine_done_cb cb, void *user);
+
+/* A running container on a network, as at its create. */
+struct engine_endpoint {
+    const char *container; /* id */
+    const char *ip;        /* NULL: the engine chooses */
+    const struct strv *aliases;
+};
+struct engine_call *engine_network_connect(struct engine *e,
+                                           const char *network,
+                                           const struct engine_endpoint *end,
+                                           engine_done_cb cb, void *user);
 
 struct engine_object {
     char *id, *name; /* a volume's id is its name */
@@ -359,7 +376,8 @@ struct engine_event {
     const char *type;   /* "container", "network", ... */
     const char *action; /* "die", "oom", "start", "destroy", ... */
     const char *id;
-    int exit_code;                     /* of a die */
+    int exit_code;         /* of a die */
+    const char *container; /* that a network's event is about, or "" */
     const char *session, *kind, *name; /* labels cvx.*, "" where absent */
     long long time_ns;
 };
@@ -370,6 +388,12 @@ typedef void (*engine_event_cb)(const struct engine_event *event, void *user);
 struct engine_call *engine_events(struct engine *e, const char *label,
                                   engine_event_cb event, engine_done_cb ready,
                                   engine_done_cb done, void *user);
+
+/* Events of one network, by id: who was connected, disconnected; its end. They
+ * carry no labels. Podman 4 refuses it: `done` says so. */
+struct engine_call *engine_network_events(struct engine *e, const char *id,
+                                          engine_event_cb event,
+                                          engine_done_cb done, void *user);
 
 /* ---- the machine --------------------------------------------------------- */
 

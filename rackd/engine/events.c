@@ -75,6 +75,7 @@ static bool on_line(const char *line, size_t len, void *user)
                 .action = action_of(json),
                 .id = json_text(json_get(json, "Actor"), "ID"),
                 .exit_code = exit_code(attributes),
+                .container = json_text(attributes, "container"),
                 .session = json_text(attributes, "cvx.session"),
                 .kind = json_text(attributes, "cvx.kind"),
                 .name = json_text(attributes, "cvx.name"),
@@ -100,26 +101,52 @@ static void on_end(struct engine_call *call, const struct answer *a,
     call->cb.done(err, call->user);
 }
 
-struct engine_call *engine_events(struct engine *e, const char *label,
-                                  engine_event_cb event, engine_done_cb ready,
-                                  engine_done_cb done, void *user)
+static struct events *events_new(struct engine *e, engine_event_cb event,
+                                 engine_done_cb done, void *user)
 {
     struct events *ev = call_new(e, sizeof(*ev));
-    cleanup_str struct str path = { 0 };
 
     ev->call.release = events_release;
     ev->call.cb.done = done;
     ev->call.user = user;
     ev->event = event;
+    return ev;
+}
+
+static void send_it(struct events *ev, const char *path)
+{
+    call_send(&ev->call,
+              &(struct request){ .method = "GET",
+                                 .path = path,
+                                 .stream = true,
+                                 .on_head = ev->ready == NULL ? NULL : on_head,
+                                 .on_data = on_data,
+                                 .step = on_end });
+}
+
+struct engine_call *engine_events(struct engine *e, const char *label,
+                                  engine_event_cb event, engine_done_cb ready,
+                                  engine_done_cb done, void *user)
+{
+    struct events *ev = events_new(e, event, done, user);
+    cleanup_str struct str path = { 0 };
+
     ev->ready = ready;
     str_add(&path, "/events");
     path_label(&path, label);
-    call_send(&ev->call,
-              &(struct request){ .method = "GET",
-                                 .path = str_c(&path),
-                                 .stream = true,
-                                 .on_head = ready == NULL ? NULL : on_head,
-                                 .on_data = on_data,
-                                 .step = on_end });
+    send_it(ev, str_c(&path));
+    return &ev->call;
+}
+
+struct engine_call *engine_network_events(struct engine *e, const char *id,
+                                          engine_event_cb event,
+                                          engine_done_cb done, void *user)
+{
+    struct events *ev = events_new(e, event, done, user);
+    cleanup_str struct str path = { 0 };
+
+    str_add(&path, "/events");
+    path_filter(&path, "network", id);
+    send_it(ev, str_c(&path));
     return &ev->call;
 }

@@ -61,6 +61,32 @@ struct engine_call *engine_hello(struct engine *e, engine_hello_cb cb,
     return &h->call;
 }
 
+static void on_pong(struct engine_call *call, const struct answer *a,
+                    const struct err *err)
+{
+    (void)a;
+    call_end(call);
+    call->cb.done(err, call->user);
+}
+
+/* As a stream: calls that hang must not keep it in their queue. */
+struct engine_call *engine_ping(struct engine *e, unsigned timeout_ms,
+                                engine_done_cb cb, void *user)
+{
+    struct engine_call *call = call_new(e, sizeof(*call));
+
+    call->cb.done = cb;
+    call->user = user;
+    call_send(call, &(struct request){ .method = "GET",
+                                       .path = "/_ping",
+                                       .timeout_ms = timeout_ms,
+                                       .unversioned = true,
+                                       .stream = true,
+                                       .is_text = true,
+                                       .step = on_pong });
+    return call;
+}
+
 /* "1.41" -> 41; -1 for anything else. */
 static int api_minor(const char *text)
 {

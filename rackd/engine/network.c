@@ -48,6 +48,34 @@ struct engine_call *engine_network_remove(struct engine *e, const char *id,
                      cb, user);
 }
 
+static void add_address(cJSON *config, const char *ip)
+{
+    if (ip != NULL)
+        json_add_text(cJSON_AddObjectToObject(config, "IPAMConfig"),
+                      "IPv4Address", ip);
+}
+
+struct engine_call *engine_network_connect(struct engine *e,
+                                           const char *network,
+                                           const struct engine_endpoint *end,
+                                           engine_done_cb cb, void *user)
+{
+    cJSON *root = cJSON_CreateObject(), *config;
+    cleanup_free char *json = NULL;
+    cleanup_str struct str path = { 0 };
+
+    path_begin(&path, "/networks/", network, "/connect");
+    cJSON_AddStringToObject(root, "Container", end->container);
+    config = cJSON_AddObjectToObject(root, "EndpointConfig");
+    json_add_strings(config, "Aliases", end->aliases);
+    add_address(config, end->ip);
+    json = json_take_text(root);
+    return call_done(e,
+                     &(struct request){
+                         .method = "POST", .path = str_c(&path), .json = json },
+                     cb, user);
+}
+
 static void read_network(struct engine_object *out, const cJSON *item)
 {
     const cJSON *ipam = json_get(json_get(item, "IPAM"), "Config");

@@ -37,16 +37,21 @@ void path_query(struct str *path, const char *key, const char *value)
     add_escaped(path, value, "/:");
 }
 
-void path_label(struct str *path, const char *label)
+void path_filter(struct str *path, const char *key, const char *value)
 {
     cJSON *filters;
     cleanup_free char *text = NULL;
 
-    if (label == NULL)
+    if (value == NULL)
         return;
     filters = cJSON_CreateObject();
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(filters, "label"),
-                         cJSON_CreateString(label));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(filters, key),
+                         cJSON_CreateString(value));
     text = json_take_text(filters);
     path_query(path, "filters", text);
+}
+
+void path_label(struct str *path, const char *label)
+{
+    path_filter(path, "label", label);
 }

@@ -13,7 +13,10 @@ void path_begin(struct str *path, const char *kind, const char *id,
 /* "?key=value" or "&key=value"; nothing when the value is NULL. */
 void path_query(struct str *path, const char *key, const char *value);
 
-/* filters={"label":["..."]}; nothing when `label` is NULL. */
+/* filters={"key":["value"]}; nothing when the value is NULL. */
+void path_filter(struct str *path, const char *key, const char *value);
+
+/* The same for a label "key=value". */
 void path_label(struct str *path, const char *label);
 
 #endif /* ENGINE_PATH_H */

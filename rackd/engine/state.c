@@ -69,6 +69,13 @@ static char *first_ip(const cJSON *json)
     return xstrdup("");
 }
 
+static void read_networks(struct engine_state *s, const cJSON *networks)
+{
+    const cJSON *net;
+
+    cJSON_ArrayForEach(net, networks) strv_add(&s->networks, net->string);
+}
+
 /* { "80/tcp": [ { "HostIp": "", "HostPort": "32768" } ], "53/udp": null } */
 static void read_port_map(struct engine_state *s, const cJSON *map)
 {
@@ -106,6 +113,7 @@ void state_from_inspect(struct engine_state *out, const cJSON *json)
     out->error = xstrdup(json_text(state, "Error"));
     out->created = state_time(json_text(json, "Created"));
     out->ip = first_ip(json);
+    read_networks(out, json_get(json_get(json, "NetworkSettings"), "Networks"));
     read_port_map(out, json_map(json_get(json, "NetworkSettings"), "Ports"));
 }
 
@@ -150,6 +158,7 @@ void state_release(struct engine_state *s)
     free(s->name);
     free(s->image);
     strv_release(&s->labels);
+    strv_release(&s->networks);
     free(s->state);
     free(s->error);
     free(s->ip);

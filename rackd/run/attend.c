@@ -12,8 +12,15 @@
  * said: a first mysql start on a slow disk takes half a minute. */
 #define RESOURCE_READY_S 180
 
-/* After an exit, wait this long for the rest of the output. */
+/* After an exit, wait this long for the rest of the output; and, killed with
+ * SIGKILL, this long to hear whether somebody removes it or memory ran out. */
 #define LAST_WORDS_MS 1000
+#define KILLED_MS     400
+#define KILLED_STATUS 137
+
+/* Memory that ran out is the reason of an exit within this time. What was
+ * killed then may have been another process in it. */
+#define OOM_MS 5000
 
 /* Back-off of restarts, and how long it must run to be forgiven. */
 #define BACKOFF_FIRST_MS 500
@@ -112,6 +119,9 @@ void item_unattend(struct item *it)
     if (it->health != NULL)
         health_cancel(it->health);
     it->health = NULL;
+    if (it->mend != NULL)
+        engine_cancel(it->mend);
+    it->mend = NULL;
     uv_timer_stop(&it->timer);
 }
 
@@ -195,6 +205,19 @@ static void on_post_start(int status, const struct err *err, void *user)
 
 /* ---- the end of a container --------------------------------------------- */
 
+static bool is_recent_oom(const struct item *it)
+{
+    return it->oom_at > 0 && uv_now(it->s->spec.loop) - it->oom_at < OOM_MS;
+}
+
+/* The word of it comes before that of the exit, or after it. */
+void item_oom(struct item *it)
+{
+    it->oom_at = uv_now(it->s->spec.loop);
+    if (it->died && it->exit_status == KILLED_STATUS)
+        it->oom = true;
+}
+
 void item_died(struct item *it, int status, bool oom)
 {
     switch (it->state) {
@@ -210,7 +233,7 @@ void item_died(struct item *it, int status, bool oom)
     item_unattend(it);
     it->died = true;
     it->exit_status = status;
-    it->oom = oom;
+    it->oom = oom || is_recent_oom(it);
     if (it->state != ITEM_STARTING) /* else the start's answer goes on */
         item_hear_out(it);
 }
@@ -238,10 +261,16 @@ static void on_last_words(uv_timer_t *timer)
     if (it->attach != NULL)
         engine_cancel(it->attach);
     it->attach = NULL;
+    if (it->exit_status == KILLED_STATUS && !it->oom && !it->removed &&
+        !it->waited) {
+        it->waited = true;
+        uv_timer_start(&it->timer, on_last_words, KILLED_MS, 0);
+        return;
+    }
     settle(it);
 }
 
-static void emit_exit(struct item *it, const char *text)
+void item_emit_exit(struct item *it, const char *text)
 {
     session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
                                              .kind = item_kind_word(it->kind),
@@ -263,13 +292,11 @@ static char *last_words(const struct item *it)
     return xasprintf("its last lines:\n%s", output);
 }
 
-static void end_session(struct item *it, const char *how)
+void item_end_session(struct item *it, const char *how)
 {
-    cleanup_free char *why = last_words(it);
-    const char *what = it->kind == ITEM_INIT ? "initContainer of service"
-                                             : item_kind_word(it->kind);
+    cleanup_free char *why = last_words(it), *title = item_title(it);
     cleanup_free char *text = xasprintf(
-        "%s %s ended%s: %s", what, it->name,
+        "%s ended%s: %s", title,
         it->was_ready || it->kind == ITEM_INIT ? "" : " before it was ready",
         how);
     int status = it->exit_status;
@@ -292,15 +319,20 @@ static void restart_later(struct item *it, const char *how)
 
 static void settle(struct item *it)
 {
-    cleanup_free char *how = explain_exit(it->exit_status, it->oom);
+    cleanup_free char *how = NULL;
 
-    emit_exit(it, how);
+    if (it->removed) {
+        item_make_again(it);
+        return;
+    }
+    how = explain_exit(it->exit_status, it->oom);
+    item_emit_exit(it, how);
     if (it->kind == ITEM_INIT && it->exit_status == 0)
         become_ready(it);
     else if (it->kind == ITEM_INIT ||
              (it->kind == ITEM_RESOURCE && !it->was_ready) ||
              (it->kind == ITEM_SERVICE && it->s->spec.exit_on_failure))
-        end_session(it, how);
+        item_end_session(it, how);
     else
         restart_later(it, how);
 }
@@ -324,5 +356,8 @@ static void on_backoff(uv_timer_t *timer)
 {
     struct item *it = container_of(timer, struct item, timer);
 
-    item_wait(it);
+    if (it->id == NULL)
+        item_start_over(it);
+    else
+        item_wait(it);
 }

@@ -24,6 +24,7 @@ struct build {
     enum build_state state;
     char *tag, *dir;
     char *image;     /* its id, once it is built */
+    bool again;      /* somebody removed the image */
     struct strv env; /* the plan's build_env: borrowed by the worker */
 
     uv_work_t work;         /* reading or packing, off the loop */
@@ -49,6 +50,32 @@ static void on_read(uv_work_t *work, int status);
 static void pack(uv_work_t *work);
 static void on_packed(uv_work_t *work, int status);
 static void on_line(const char *line, size_t len, void *user);
+static void forget_reading(struct build *b)
+{
+    dockerfile_release(&b->file);
+    strv_release(&b->replace);
+    free(b->bases);
+    free(b->dockerfile_name);
+    b->bases = NULL;
+    b->dockerfile_name = NULL;
+}
+
+bool build_again(struct build *b)
+{
+    if (b->state != BUILD_DONE)
+        return true;      /* another replica has asked for it */
+    if (b->image == NULL) /* --no-build: it was not there at all */
+        return false;
+    session_warn(b->s, "image %s was removed from outside; building it again",
+                 b->tag);
+    forget_reading(b);
+    free(b->image);
+    b->image = NULL;
+    b->again = true;
+    b->state = BUILD_IDLE;
+    return true;
+}
+
 static void on_looked(const struct engine_image *image, const struct err *err,
                       void *user);
 static void on_built(const char *id, const struct err *err, void *user);
@@ -210,7 +237,10 @@ static void on_read(uv_work_t *work, int status)
             b->bases[i] = image_get(
                 b->s, b->file.bases.v[i],
                 is_debian(b->file.bases.v[i]) ? "base" : NULL, "a build");
-            image_check(b->bases[i]);
+            if (b->again)
+                image_check_again(b->bases[i]);
+            else
+                image_check(b->bases[i]);
         }
         b->state = BUILD_BASES;
     }
@@ -280,7 +310,9 @@ void build_poke(struct build *b)
         set_state(b, BUILD_DONE, "built");
     } else if (b->state == BUILD_IDLE) {
         set_state(b, BUILD_READING, "building");
-        b->look = engine_image_inspect(b->s->spec.engine, b->tag, on_looked, b);
+        if (b->old_image == NULL)
+            b->look =
+                engine_image_inspect(b->s->spec.engine, b->tag, on_looked, b);
         b->working = true;
         uv_queue_work(b->s->spec.loop, &b->work, read_dockerfile, on_read);
     } else if (b->state == BUILD_BASES && bases_are_ready(b)) {
@@ -346,5 +378,7 @@ static void on_built(const char *id, const struct err *err, void *user)
     why = xasprintf("%s%s%s", err->msg,
                     lines == NULL ? "" : "\nthe build's last lines:\n",
                     lines == NULL ? "" : lines);
-    fail(b, why, "the whole build log is above, with tag build");
+    fail(b, why,
+         explain_is_disk(why) ? explain_engine(why)
+                              : "the whole build log is above, with tag build");
 }

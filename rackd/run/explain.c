@@ -45,11 +45,15 @@ bool explain_is_pool(const char *words)
            strstr(words, "fully subnetted") != NULL;
 }
 
+bool explain_is_disk(const char *words)
+{
+    return strcasestr(words, "no space left on device") != NULL ||
+           strcasestr(words, "disk quota exceeded") != NULL;
+}
+
 static const struct {
     const char *words, *todo;
 } advice[] = {
-    { "no space left on device",
-      "the disk is full: see cvx doctor, and docker system df" },
     { "executable file not found",
       "the image has no such command: check `command` in convox.yml" },
     { "setting rlimit",
@@ -73,6 +77,9 @@ const char *explain_engine(const char *words)
 {
     if (explain_is_pool(words))
         return "remove networks nobody uses: docker network prune";
+    if (explain_is_disk(words))
+        return "the disk is full: see cvx doctor and docker system df, and "
+               "docker system prune removes what nothing uses";
     for (size_t i = 0; i < sizeof(advice) / sizeof(*advice); i++)
         if (strcasestr(words, advice[i].words) != NULL)
             return advice[i].todo;

@@ -85,6 +85,13 @@ void image_check(struct image *img)
         engine_image_inspect(img->s->spec.engine, img->use, on_checked, img);
 }
 
+void image_check_again(struct image *img)
+{
+    if (img->state == IMAGE_READY)
+        img->state = IMAGE_ASSUMED;
+    image_check(img);
+}
+
 static void on_checked(const struct engine_image *image, const struct err *err,
                        void *user)
 {
@@ -225,8 +232,10 @@ static void tell_all_is_there(struct image *img)
 
 static void fail(struct image *img, const char *todo)
 {
-    cleanup_free char *text =
-        xasprintf("image %s not found, needed by %s", img->ref, img->asked_by);
+    cleanup_free char *text = xasprintf(
+        "image %s %s, needed by %s", img->ref,
+        explain_is_disk(img->pull_error) ? "cannot be pulled" : "not found",
+        img->asked_by);
 
     set_state(img, IMAGE_FAILED, "failed", img->pull_error);
     session_fail(img->s, 1, text, img->pull_error, todo);
@@ -246,6 +255,10 @@ static void on_pulled(const struct err *err, void *user)
     }
     free(img->pull_error);
     img->pull_error = xstrdup(err->msg);
+    if (explain_is_disk(err->msg)) {
+        fail(img, explain_engine(err->msg));
+        return;
+    }
     if (err->code != ERR_UNAVAILABLE) {
         fail(img, "check the name and tag; for a private registry: docker "
                   "login, or imagePullSecrets in convox.yml");

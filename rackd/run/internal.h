@@ -10,6 +10,8 @@
  *   item_ports.c, fill.c   its host ports; files put into it
  *   remake.c    what is tried otherwise when the engine refuses it
  *   attend.c    what a running container needs: readiness, health, restarts
+ *   outside.c   what somebody else does to it: removed, off the network
+ *   pulse.c     does the engine still answer?
  *   teardown.c  the way back
  *   explain.c   why something failed, and what to do
  *
@@ -58,6 +60,9 @@ struct image *image_get(struct session *s, const char *ref, const char *standin,
 /* Make sure that the engine has it, for a build. */
 void image_check(struct image *img);
 
+/* The same once more: somebody may have removed it. */
+void image_check_again(struct image *img);
+
 /* The engine says it has no such image: pull it. */
 void image_missing(struct image *img);
 void image_cancel(struct image *img);
@@ -82,6 +87,8 @@ struct build;
 struct build *build_new(struct session *s, const struct plan_build *plan);
 void build_poke(struct build *b);
 enum build_state build_state(const struct build *b);
+/* Its image is gone: build it once more. False: that may not be. */
+bool build_again(struct build *b);
 /* What to create from: its image's id, so that a build of the same app in
  * another session cannot put another image under the tag meanwhile. */
 const char *build_image(const struct build *b);
@@ -137,6 +144,7 @@ struct item {
     unsigned fill_tries;
 
     struct engine_call *call;   /* the step under way */
+    struct engine_call *mend;   /* back onto the network (outside.c) */
     struct engine_call *attach; /* its output */
     struct demux *demux;
     struct ready *ready;
@@ -149,9 +157,13 @@ struct item {
     uint64_t running_since; /* loop clock */
     char *unhealthy_why;    /* the last health check's words, or NULL */
     bool timer_open, warned_unhealthy, was_ready;
-    bool initless;  /* made again without an init */
-    bool died, oom; /* an exit is being dealt with; out of memory */
-    bool left;      /* its removal failed */
+    bool initless;        /* made again without an init */
+    bool died, oom;       /* an exit is being dealt with; out of memory */
+    bool removed, waited; /* by somebody else; waited to hear of that */
+    bool dropping;        /* we remove it, to make another */
+    bool addressless;     /* the address we chose is taken */
+    bool left;            /* its removal failed */
+    uint64_t oom_at;      /* loop clock */
     struct item *prev, *next;
 };
 
@@ -162,8 +174,15 @@ void item_free(struct item *it);
 /* Go on if what it waits for is there. */
 void item_poke(struct item *it);
 
-/* The engine says that it ended. */
+/* The engine says that it ended; that something in it ran out of memory. */
 void item_died(struct item *it, int status, bool oom);
+void item_oom(struct item *it);
+
+/* outside.c: the engine says that its container is gone; settle that, once its
+ * last words are heard; is it still on the session's network? */
+void item_removed(struct item *it);
+void item_make_again(struct item *it);
+void item_check_network(struct item *it);
 
 /* Changes the state, logs it, tells the watcher. */
 void item_set_state(struct item *it, enum item_state state, const char *text);
@@ -177,6 +196,9 @@ int item_choose_ports(struct item *it, struct engine_port *out);
 /* remake.c: the engine refused a step for something that can be had otherwise:
  * other ports, no init. True: the container is being made again. */
 bool item_remake(struct item *it, const struct err *err);
+
+/* "service web", "initContainer of service web"; the caller frees it. */
+char *item_title(const struct item *it);
 
 /* Its container is gone: create another. */
 void item_start_over(struct item *it);
@@ -205,6 +227,9 @@ void item_unattend(struct item *it);
 void item_backoff(struct item *it);
 /* It has ended: wait for the rest of its output, then deal with it. */
 void item_hear_out(struct item *it);
+/* It has ended and that ends the session: "web ended: how". */
+void item_end_session(struct item *it, const char *how);
+void item_emit_exit(struct item *it, const char *text);
 
 /* teardown.c */
 void item_take_down(struct item *it, bool now);
@@ -219,6 +244,9 @@ bool net_is_up(const struct session *s);
 /* Removes volumes and network; pokes the session when they are gone. */
 void net_take_down(struct session *s);
 bool net_is_gone(const struct session *s);
+/* Somebody has removed it; does this error say so? */
+void net_lost(struct session *s);
+bool net_is_missing(const struct err *err);
 /* Forget what the engine does not let go; says what. */
 void net_give_up(struct session *s, const struct err *err);
 
@@ -265,12 +293,15 @@ struct session {
     struct engine_call *net_call;
     struct volume_step *volumes; /* one per plan volume */
 
-    struct engine_call *events;
+    struct engine_call *events, *net_events;
     bool events_ready;
     unsigned events_lost;    /* times the engine went away */
     uv_timer_t events_timer; /* the next try to reach the engine */
     uv_timer_t wait_timer;   /* starting: too late; then: network, again */
     uv_timer_t limit_timer;  /* of the teardown */
+    uv_timer_t pulse_timer;  /* the next ping */
+    struct engine_call *ping;
+    uint64_t mute_since; /* loop clock; 0: the engine answers */
     unsigned open_handles;
     bool no_init; /* the engine has no init program */
 
@@ -293,6 +324,14 @@ uint64_t session_ms(const struct session *s);
 
 /* listen.c: hear from the engine who ended, again and again. */
 void session_hear(struct session *s);
+struct item *session_find_item(struct session *s, const char *id);
+
+/* outside.c: and what is done to its network, once there is one. */
+void session_hear_network(struct session *s);
+
+/* pulse.c: ask the engine now and then whether it is there, until the end. */
+void pulse_start(struct session *s);
+void pulse_stop(struct session *s);
 void session_poke(struct session *s);
 void session_emit(struct session *s, struct run_event *event);
 void session_warn(struct session *s, const char *fmt, ...)
@@ -331,6 +370,9 @@ char *explain_exit(int status, bool oom);
 
 /* Do the engine's words say that it has no address pool left? */
 bool explain_is_pool(const char *words);
+
+/* Do they say that the disk is full? */
+bool explain_is_disk(const char *words);
 
 /* What to do about the engine's words, or NULL; static. */
 const char *explain_engine(const char *words);

@@ -35,6 +35,14 @@ const char *item_kind_word(enum item_kind kind)
     return words[kind];
 }
 
+char *item_title(const struct item *it)
+{
+    return xasprintf("%s %s",
+                     it->kind == ITEM_INIT ? "initContainer of service"
+                                           : item_kind_word(it->kind),
+                     it->name);
+}
+
 const char *item_state_word(const struct item *it)
 {
     static const char *const words[] = {
@@ -357,6 +365,13 @@ static void on_created(const char *id, const struct err *err, void *user)
         image_missing(it->image);
         return;
     }
+    if (err->code == ERR_NOT_FOUND && it->plan->build >= 0 &&
+        it->image_tries++ < IMAGE_TRIES &&
+        build_again(it->s->builds[it->plan->build])) {
+        item_set_state(it, ITEM_WAITING, "its image");
+        session_poke(it->s);
+        return;
+    }
     if (!item_remake(it, err)) {
         item_set_state(it, ITEM_WAITING, NULL);
         item_fail_step(it, "create", err);
@@ -377,7 +392,8 @@ void item_listen(struct item *it)
 
 static void attach(struct item *it)
 {
-    it->died = it->oom = false;
+    it->died = it->oom = it->removed = it->waited = false;
+    it->oom_at = 0;
     it->lines = 0;
     item_set_state(it, ITEM_ATTACHING, NULL);
     item_listen(it);
@@ -464,8 +480,11 @@ static void started(struct item *it)
     clock_gettime(CLOCK_REALTIME, &now);
     it->started_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
     it->running_since = uv_now(it->s->spec.loop);
+    it->port_tries = 0;
     if (!it->died) {
         item_attend(it);
+        if (it->exits > 0) /* it may have been taken off meanwhile */
+            item_check_network(it);
         return;
     }
     /* Its end has overtaken the answer to its start. */
@@ -479,8 +498,12 @@ static void start_failed(struct item *it, const struct err *err)
     if (it->attach != NULL)
         engine_cancel(it->attach);
     it->attach = NULL;
-    if (err->code == ERR_NOT_FOUND && it->was_ready &&
-        it->remade++ < REMADE_TRIES) {
+    if (net_is_missing(err)) {
+        net_lost(it->s);
+    } else if (it->removed) {
+        item_make_again(it);
+    } else if (err->code == ERR_NOT_FOUND && it->was_ready &&
+               it->remade++ < REMADE_TRIES) {
         item_start_over(it);
     } else if (!item_remake(it, err)) {
         item_fail_step(it, "start", err);

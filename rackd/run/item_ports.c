@@ -56,10 +56,14 @@ static int fail_taken(struct item *it, int wanted)
 static int choose_port(struct item *it, size_t i)
 {
     const struct plan_port *p = &it->plan->ports.v[i];
-    int wanted = it->replica > 1 ? 0 : p->host, got;
+    int wanted = it->replica > 1 ? 0 : p->host, got, before;
     struct err err = { 0 };
 
+    before = it->host_ports[i];
     it->host_ports[i] = 0;
+    if (before > 0 && it->port_tries == 0 &&
+        port_pick(it->s->spec.ports, before, &it->host_ports[i]))
+        return 0;
     if (wanted > 0 && it->port_tries == 0 && !port_is_ours(it->s, wanted) &&
         port_pick(it->s->spec.ports, wanted, &it->host_ports[i]))
         return 0;
@@ -72,6 +76,8 @@ static int choose_port(struct item *it, size_t i)
     }
     if (wanted > 0)
         warn_taken(it, wanted, got);
+    else if (before > 0)
+        session_warn(it->s, "%s is on 127.0.0.1:%d now", it->name, got);
     it->host_ports[i] = got;
     return 0;
 }

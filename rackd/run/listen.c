@@ -29,7 +29,7 @@ void session_hear(struct session *s)
                               on_listening, on_deaf, s);
 }
 
-static struct item *find_item(struct session *s, const char *id)
+struct item *session_find_item(struct session *s, const char *id)
 {
     struct item *it;
 
@@ -47,6 +47,8 @@ static void on_listening(const struct err *err, void *user)
     if (err != NULL)
         return;
     s->events_ready = true;
+    if (s->net_events == NULL)
+        session_hear_network(s);
     if (s->events_lost > 0 && s->state != SESSION_STOPPING) {
         /* Who ended while nobody listened? */
         label = xasprintf("cvx.session=%s", s->id);
@@ -65,14 +67,16 @@ static void on_listening(const struct err *err, void *user)
 static void on_engine_event(const struct engine_event *event, void *user)
 {
     struct session *s = user;
-    struct item *it = find_item(s, event->id);
+    struct item *it = session_find_item(s, event->id);
 
     if (it == NULL || s->state == SESSION_STOPPING)
         return;
     if (strcmp(event->action, "oom") == 0)
-        it->oom = true;
+        item_oom(it);
     else if (strcmp(event->action, "die") == 0)
-        item_died(it, event->exit_code, it->oom);
+        item_died(it, event->exit_code, false);
+    else if (strcmp(event->action, "destroy") == 0)
+        item_removed(it);
 }
 
 static void on_deaf(const struct err *err, void *user)
@@ -105,13 +109,32 @@ static void on_retry(uv_timer_t *timer)
         session_hear(s);
 }
 
-static bool runs(const struct engine_state *list, size_t count, const char *id)
+static const struct engine_state *find_state(const struct engine_state *list,
+                                             size_t count, const char *id)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(list[i].id, id) == 0)
-            return strcmp(list[i].state, "running") == 0 ||
-                   strcmp(list[i].state, "restarting") == 0;
-    return false;
+            return &list[i];
+    return NULL;
+}
+
+static bool runs(const struct engine_state *state)
+{
+    return strcmp(state->state, "running") == 0 ||
+           strcmp(state->state, "restarting") == 0;
+}
+
+static void compare(struct item *it, const struct engine_state *state)
+{
+    if (state == NULL) {
+        item_removed(it);
+    } else if (!runs(state)) {
+        item_died(it, 137, false);
+    } else {
+        if (it->attach == NULL)
+            item_listen(it);
+        item_check_network(it);
+    }
 }
 
 static void on_relisted(const struct engine_state *list, size_t count,
@@ -128,9 +151,6 @@ static void on_relisted(const struct engine_state *list, size_t count,
         if ((it->state != ITEM_CHECKING && it->state != ITEM_READY) ||
             it->died || it->running_since > s->relist_asked)
             continue;
-        if (!runs(list, count, it->id))
-            item_died(it, 137, false);
-        else if (it->attach == NULL)
-            item_listen(it);
+        compare(it, find_state(list, count, it->id));
     }
 }

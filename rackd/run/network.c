@@ -103,6 +103,8 @@ static void on_network(const char *id, const struct err *err, void *user)
     s->net = err == NULL || may_be_made(err) ? NET_READY : NET_IDLE;
     if (s->net == NET_READY)
         s->net_id = xstrdup(err == NULL ? id : s->net_name);
+    if (err == NULL && s->state != SESSION_STOPPING && s->events_ready)
+        session_hear_network(s);
     if (err == NULL || s->state == SESSION_STOPPING) {
         session_poke(s);
         return;
@@ -254,6 +256,22 @@ bool net_is_gone(const struct session *s)
         if (!s->volumes[i].gone)
             return false;
     return s->net == NET_GONE;
+}
+
+bool net_is_missing(const struct err *err)
+{
+    return err->code == ERR_NOT_FOUND && str_starts(err->msg, "network ") &&
+           strstr(err->msg, "not found") != NULL;
+}
+
+void net_lost(struct session *s)
+{
+    cleanup_free char *text = xasprintf(
+        "the session's network %s was removed from outside", s->net_name);
+
+    s->net = NET_GONE;
+    session_fail(s, 1, text, "without it no container reaches another",
+                 "start it again: cvx start");
 }
 
 void net_give_up(struct session *s, const struct err *err)

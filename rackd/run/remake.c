@@ -56,11 +56,13 @@ bool item_remake(struct item *it, const struct err *err)
     else
         return false;
 
-    if (it->id == NULL)
+    if (it->id == NULL) {
         item_start_over(it);
-    else
-        it->call =
-            engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
+        return true;
+    }
+    it->dropping = true;
+    it->call =
+        engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
     return true;
 }
 
@@ -69,6 +71,7 @@ static void on_dropped(const struct err *err, void *user)
     struct item *it = user;
 
     it->call = NULL;
+    it->dropping = false;
     if (it->s->state == SESSION_STOPPING)
         item_take_down(it, true);
     else if (err != NULL)

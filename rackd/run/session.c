@@ -27,6 +27,7 @@ static void on_wait_over(uv_timer_t *timer);
 static void on_events_timer_closed(uv_handle_t *handle);
 static void on_wait_timer_closed(uv_handle_t *handle);
 static void on_limit_timer_closed(uv_handle_t *handle);
+static void on_pulse_timer_closed(uv_handle_t *handle);
 static void on_item_timer_closed(uv_handle_t *handle);
 
 uint64_t session_ms(const struct session *s)
@@ -110,12 +111,14 @@ struct session *session_start(const struct session_spec *spec)
     uv_timer_init(spec->loop, &s->events_timer);
     uv_timer_init(spec->loop, &s->wait_timer);
     uv_timer_init(spec->loop, &s->limit_timer);
-    s->open_handles = 3;
+    uv_timer_init(spec->loop, &s->pulse_timer);
+    s->open_handles = 4;
     if (spec->wait_timeout_s > 0 || spec->exit_on_failure)
         uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
 
     lay_out(s);
     session_hear(s);
+    pulse_start(s);
     net_start(s); /* may fail at once: everything else is set up */
     return s;
 }
@@ -312,6 +315,10 @@ void session_end_if_gone(struct session *s)
         engine_cancel(s->events);
     if (s->relist != NULL)
         engine_cancel(s->relist);
+    if (s->net_events != NULL)
+        engine_cancel(s->net_events);
+    pulse_stop(s);
+    uv_close((uv_handle_t *)&s->pulse_timer, on_pulse_timer_closed);
     uv_close((uv_handle_t *)&s->events_timer, on_events_timer_closed);
     uv_close((uv_handle_t *)&s->wait_timer, on_wait_timer_closed);
     uv_close((uv_handle_t *)&s->limit_timer, on_limit_timer_closed);
@@ -385,6 +392,11 @@ static void on_wait_timer_closed(uv_handle_t *handle)
 static void on_limit_timer_closed(uv_handle_t *handle)
 {
     handle_gone(container_of(handle, struct session, limit_timer));
+}
+
+static void on_pulse_timer_closed(uv_handle_t *handle)
+{
+    handle_gone(container_of(handle, struct session, pulse_timer));
 }
 
 static void on_item_timer_closed(uv_handle_t *handle)

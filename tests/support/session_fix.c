@@ -96,8 +96,11 @@ void answer_late(struct fix *f, const char *method, const char *path,
 
 void session_fix_script(struct fix *f)
 {
-    fake_engine_on(f->fake, "GET", "/events",
+    fake_engine_on(f->fake, "GET", "/events?filters=%7B%22label",
                    &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    fake_engine_on(f->fake, "GET", "/events?filters=%7B%22network",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    answer(f, "GET", "/_ping", 200, "OK");
     answer(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}");
     answer(f, "DELETE", "/networks/net1", 204, NULL);
     answer(f, "GET", "/containers/json", 200, "[]");
@@ -300,7 +303,21 @@ void push_event(struct fix *f, const char *id, const char *action, int status)
                   "\"cvx.session\":\"s1\"}},\"time\":1,\"timeNano\":1}\n",
                   action, id, status);
 
-    fake_engine_push(f->fake, "/events", line, strlen(line));
+    fake_engine_push(f->fake, "/events?filters=%7B%22label", line,
+                     strlen(line));
+}
+
+void push_network_event(struct fix *f, const char *action,
+                        const char *container)
+{
+    cleanup_free char *line =
+        xasprintf("{\"Type\":\"network\",\"Action\":\"%s\",\"Actor\":{"
+                  "\"ID\":\"net1\",\"Attributes\":{\"container\":\"%s\"}},"
+                  "\"time\":1,\"timeNano\":1}\n",
+                  action, container);
+
+    fake_engine_push(f->fake, "/events?filters=%7B%22network", line,
+                     strlen(line));
 }
 
 void push_die(struct fix *f, const char *id, int status)

@@ -71,6 +71,9 @@ void stop_it(struct fix *f);
 void finish(struct fix *f); /* stop_it() and wait_gone() */
 
 void push_event(struct fix *f, const char *id, const char *action, int status);
+/* "disconnect" of a container, "destroy" of the network itself. */
+void push_network_event(struct fix *f, const char *action,
+                        const char *container);
 void push_die(struct fix *f, const char *id, int status);
 
 void assert_event(const struct fix *f, const char *text);

@@ -325,11 +325,43 @@ static void unknown_endpoints_are_refused(void **state)
     assert_non_null(strstr(err.msg, "ssh -nNT -L"));
 }
 
+static void ping_asks_without_a_version(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(f->fake, "GET", "/_ping",
+                   &(struct fake_answer){ .body = "OK" });
+    engine_ping(f->engine, 1000, fix_done, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_NONE);
+    assert_string_equal(fake_engine_request(f->fake, 0)->path, "/_ping");
+}
+
+/* Calls that hang fill the queue of calls, and the ping must see that. */
+static void ping_waits_behind_no_call_and_not_for_ever(void **state)
+{
+    struct engine_fix *f = *state;
+    struct engine_call *calls[20];
+
+    fake_engine_on(f->fake, NULL, "/",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    for (size_t i = 0; i < 20; i++)
+        calls[i] = engine_container_start(f->engine, "c", fix_done, f);
+    engine_ping(f->engine, 200, fix_done, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_TIMEOUT);
+    assert_int_equal(fake_engine_asked(f->fake, "/_ping"), 1);
+    for (size_t i = 0; i < 20; i++)
+        engine_cancel(calls[i]);
+}
+
 int main(void)
 {
 #define T(fn)                                                                  \
     cmocka_unit_test_setup_teardown(fn, engine_fix_setup, engine_fix_teardown)
     const struct CMUnitTest tests[] = {
+        T(ping_asks_without_a_version),
+        T(ping_waits_behind_no_call_and_not_for_ever),
         T(hello_speaks_what_an_older_engine_speaks),
         T(hello_speaks_our_version_to_a_newer_engine),
         T(hello_says_when_an_engine_dropped_our_version),

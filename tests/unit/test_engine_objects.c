@@ -421,6 +421,28 @@ static void network_is_created_with_its_subnet(void **state)
     strv_release(&labels);
 }
 
+static void container_is_connected_with_its_names_and_address(void **state)
+{
+    struct engine_fix *f = *state;
+    struct strv aliases = { 0 };
+
+    strv_add(&aliases, "web");
+    fake_engine_on(f->fake, "POST", "/networks/", &(struct fake_answer){ 0 });
+    engine_network_connect(f->engine, "n",
+                           &(struct engine_endpoint){ .container = "c1",
+                                                      .ip = "10.213.4.2",
+                                                      .aliases = &aliases },
+                           fix_done, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_NONE);
+    assert_string_equal(asked(f, 0)->path, "/v1.41/networks/n/connect");
+    assert_string_equal(
+        asked(f, 0)->body,
+        "{\"Container\":\"c1\",\"EndpointConfig\":{\"Aliases\":[\"web\"],"
+        "\"IPAMConfig\":{\"IPv4Address\":\"10.213.4.2\"}}}");
+    strv_release(&aliases);
+}
+
 static void network_errors_say_what_is_taken(void **state)
 {
     struct engine_fix *f = *state;
@@ -639,6 +661,7 @@ int main(void)
         T(list_asks_for_all_with_the_label),
         T(list_takes_the_name_that_is_no_link),
         T(network_is_created_with_its_subnet),
+        T(container_is_connected_with_its_names_and_address),
         T(network_errors_say_what_is_taken),
         T(lists_of_objects_are_read),
         T(empty_lists_may_be_null),

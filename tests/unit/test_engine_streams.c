@@ -313,6 +313,32 @@ static void push(struct engine_fix *f, const char *text)
     run_a_little(f);
 }
 
+static void on_network_event(const struct engine_event *e, void *user)
+{
+    struct engine_fix *f = user;
+
+    str_printf(&f->text, "%s %s %s of %s\n", e->type, e->action, e->container,
+               e->id);
+}
+
+static void events_of_a_network_name_the_container(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(f->fake, "GET", "/events",
+                   &(struct fake_answer){
+                       .body =
+                           "{\"Type\":\"network\",\"Action\":\"disconnect\","
+                           "\"Actor\":{\"ID\":\"net1\",\"Attributes\":{"
+                           "\"container\":\"c1\"}},\"time\":1}\n" });
+    engine_network_events(f->engine, "net1", on_network_event, fix_done, f);
+    fix_wait(f);
+    assert_string_equal(str_c(&f->text), "network disconnect c1 of net1\n");
+    assert_string_equal(fake_engine_request(f->fake, 0)->path,
+                        "/v1.41/events?filters="
+                        "%7B%22network%22:%5B%22net1%22%5D%7D");
+}
+
 static void events_may_come_in_pieces_and_as_a_json_sequence(void **state)
 {
     struct engine_fix *f = *state;
@@ -371,6 +397,7 @@ int main(void)
         T(exec_in_a_dead_container_keeps_the_engines_words),
         T(exec_can_be_cancelled_at_every_step),
         T(events_are_read_with_labels_and_exit_codes),
+        T(events_of_a_network_name_the_container),
         T(events_may_come_in_pieces_and_as_a_json_sequence),
         T(events_can_be_cancelled_between_two_of_one_packet),
         T(events_end_when_the_engine_goes_away),

@@ -59,8 +59,8 @@ static void three_calls_make_a_container(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    /* events, network, and create + attach + start of each */
-    assert_int_equal(fake_engine_requests(f->fake), 2 + 2 * 3);
+    /* events, network and its events, create + attach + start of each */
+    assert_int_equal(fake_engine_requests(f->fake), 3 + 2 * 3);
     finish(f);
 }
 
@@ -99,7 +99,7 @@ static void create_error_removes_what_was_made(void **state)
     assert_int_equal(f->status, 1);
     assert_event(f, "error service web: cannot create its container | ");
     assert_event(f, "no space left on device | the disk is full: see cvx "
-                    "doctor, and docker system df");
+                    "doctor and docker system df");
     assert_event(f, "removed 1 1 0");
 }
 
@@ -448,6 +448,49 @@ static void service_comes_from_the_image_that_was_built(void **state)
     finish(f);
 }
 
+static void image_removed_since_it_was_built_is_built_again(void **state)
+{
+    struct fix *f = *state;
+
+    with_build(f, "FROM small:1\n");
+    answer(f, "GET", "/images/small:1/json", 200, "{\"Id\":\"sha256:5\"}");
+    answer(f, "POST", "/build?", 200, "{\"aux\":{\"ID\":\"sha256:2\"}}\n");
+    answer_once(f, "POST", "/build?", 200, "{\"aux\":{\"ID\":\"sha256:1\"}}\n");
+    become_ready(f);
+    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+                "{\"message\":\"No such image: sha256:1\"}");
+    push_die(f, "web1", 137);
+    push_event(f, "web1", "destroy", 0);
+    wait_asked(f, "/containers/create?name=app-s1-web-1", 3);
+    assert_event(f, "warning image cvx-build/app:web-");
+    assert_event(f, " was removed from outside; building it again\n");
+    assert_int_equal(fake_engine_asked(f->fake, "/build?"), 2);
+    /* Its base may have gone with it. */
+    assert_int_equal(fake_engine_asked(f->fake, "/images/small:1/json"), 2);
+    assert_non_null(strstr(
+        fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1")->body,
+        "\"Image\":\"sha256:2\""));
+    run_for(f, 50);
+    finish(f);
+    assert_event(f, "removed 2 1 0");
+}
+
+static void full_disk_at_a_build_says_what_to_do(void **state)
+{
+    struct fix *f = *state;
+
+    with_build(f, "FROM small:1\n");
+    answer(f, "GET", "/images/small:1/json", 200, "{\"Id\":\"sha256:5\"}");
+    answer(f, "POST", "/build?", 200,
+           "{\"errorDetail\":{\"message\":\"write /x: no space left on "
+           "device\"},\"error\":\"write /x: no space left on device\"}\n");
+    begin(f);
+    wait_gone(f);
+    assert_event(f, "error build of web failed | write /x: no space left on "
+                    "device");
+    assert_event(f, " | the disk is full: see cvx doctor");
+}
+
 static void missing_dockerfile_is_an_error_with_its_path(void **state)
 {
     struct fix *f = *state;
@@ -534,6 +577,8 @@ int main(void)
         T(image_missing_for_ever_is_not_pulled_for_ever),
         T(built_image_with_an_inherited_label_is_no_standin),
         T(service_comes_from_the_image_that_was_built),
+        T(image_removed_since_it_was_built_is_built_again),
+        T(full_disk_at_a_build_says_what_to_do),
         T(missing_dockerfile_is_an_error_with_its_path),
         T(base_image_is_pulled_before_the_build),
         T(failed_build_says_why_and_shows_its_last_lines),
