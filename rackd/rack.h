@@ -162,9 +162,14 @@ void run_stop(struct app_run *run, const char *reason, bool now, int status);
 /* A session of the app, newest first; NULL: none. */
 struct app_run *rack_find_app(struct rack *r, const char *app);
 
-/* Lists for `ready` and for the requests of the same name (views.c). */
+/* Lists for `ready` and for the requests of the same name (views.c). Passwords
+ * of databases that are not ours to start are masked unless `whole`. */
 struct cJSON *view_services(const struct app_run *run);
-struct cJSON *view_resources(const struct app_run *run);
+struct cJSON *view_resources(const struct app_run *run, bool whole);
+
+/* control_put(), without the run's secrets (event_json.c). */
+void put_masked(struct cJSON *object, const char *name, const char *text,
+                const struct strv *secrets);
 
 /* diags as JSON and as text (views.c). */
 void view_diags(struct cJSON *answer, const struct input *in);

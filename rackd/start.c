@@ -192,7 +192,7 @@ static void tell_warnings(struct app_run *run)
         return;
     str_cut(&text, text.len - 1);
     e = event_new(run, "warning");
-    control_put(e, "text", str_c(&text));
+    put_masked(e, "text", str_c(&text), &run->input.secrets);
     tell(run, e);
 }
 

@@ -218,7 +218,7 @@ int store_env_load(const struct store *st, const char *app, struct env *env,
 
     if (load(path, &text, err) < 0)
         return -1;
-    env_parse(env, str_c(&text), text.len, false, "cvx env set");
+    env_parse(env, str_c(&text), text.len, false, STORE_ENV_SOURCE);
     return 0;
 }
 

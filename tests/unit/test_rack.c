@@ -503,6 +503,93 @@ static void environment_is_set_and_read_back(void **state)
                         "{\"key\":\"B\",\"value\":\"2\"}]}");
 }
 
+static void write_env(struct fix *f, const char *text)
+{
+    cleanup_free char *path = xasprintf("%s/demo/.env", f->root);
+    FILE *out = fopen(path, "we");
+
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static void never_has(const struct asked *a, const char *text)
+{
+    if (strstr(str_c(&a->got), text) != NULL)
+        fail_msg("%s in:\n%s", text, str_c(&a->got));
+}
+
+/* An app with a secret of every sort; its web prints none. */
+static void secretive_app(struct fix *f)
+{
+    write_env(f, "API_TOKEN=sesame-of-env\n"
+                 "DB_URL=postgres://me:sesame-of-url@db.example.com/shop\n");
+    write_manifest(f, "resources:\n  db: {type: postgres}\n"
+                      "services:\n  web:\n    image: web:1\n"
+                      "    command: serve --with ${API_TOKEN} sesame2store\n"
+                      "    environment: [API_TOKEN, PLAIN]\n"
+                      "    resources: [db]\n"
+                      "    termination: {grace: 1}\n");
+    call(f, 1, "POST", "/env?app=demo", "{\"set\":[\"PLAIN=sesame2store\"]}");
+}
+
+static void secrets_are_in_no_event_and_no_listing(void **state)
+{
+    static const char *const paths[] = { "/ps", "/ps?app=demo",
+                                         "/services?app=demo",
+                                         "/resources?app=demo" };
+    struct fix *f = *state;
+    struct asked *a;
+
+    secretive_app(f);
+    a = become_ready(f);
+    has(a, "postgres://me:****@db.example.com/shop");
+    for (int i = 0; i < 4; i++) {
+        call(f, 1, "GET", paths[i], NULL);
+        assert_int_equal(f->asked[1].status, 200);
+        never_has(&f->asked[1], "sesame");
+        if (i < 2)
+            has(&f->asked[1], "\"command\":\"serve --with **** ****\"");
+    }
+    call(f, 1, "GET", "/resources?app=demo&secrets=1", NULL);
+    has(&f->asked[1], "postgres://me:sesame-of-url@db.example.com/shop");
+    call(f, 1, "POST", "/plan", f->body);
+    never_has(&f->asked[1], "sesame");
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    assert_true(loop_run_until(&f->loop, &a->done, 2000));
+    never_has(a, "sesame");
+}
+
+static void engine_that_repeats_a_secret_is_not_quoted(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    secretive_app(f);
+    answer(f, "POST", "/containers/create", 400,
+           "{\"message\":\"bad env: sesame-of-env, sesame-of-url,\\n"
+           "sesame2store\"}");
+    a = call(f, 0, "POST", "/start", f->body);
+    has(a, "bad env: ****, ****,\\n****");
+    never_has(a, "sesame");
+}
+
+static void wrong_manifest_with_a_secret_in_it_does_not_show_it(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    secretive_app(f);
+    write_manifest(f, "resources:\n  db: {type: \"${API_TOKEN}\"}\n"
+                      "services:\n  web: {image: web:1}\n");
+    a = call(f, 0, "POST", "/start", f->body);
+    has(a, "\"diag_text\"");
+    has(a, "****");
+    never_has(a, "sesame");
+    call(f, 1, "POST", "/validate", f->body);
+    never_has(&f->asked[1], "sesame");
+}
+
 static void second_rack_on_the_socket_is_refused(void **state)
 {
     struct fix *f = *state;
@@ -536,6 +623,9 @@ int main(void)
         T(wrong_manifest_starts_nothing),
         T(what_does_not_run_is_404),
         T(environment_is_set_and_read_back),
+        T(secrets_are_in_no_event_and_no_listing),
+        T(engine_that_repeats_a_secret_is_not_quoted),
+        T(wrong_manifest_with_a_secret_in_it_does_not_show_it),
         T(second_rack_on_the_socket_is_refused),
     };
 
