@@ -46,6 +46,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
 
     r->loop = loop;
     r->idle_s = idle_s;
+    r->full_bytes = CONTROL_FULL;
     r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
     r->notes = image_notes_new();
