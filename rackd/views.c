@@ -11,6 +11,7 @@
 #include "control/control.h"
 #include "logs/hub.h"
 #include "manifest/manifest.h"
+#include "plan/mask.h"
 #include "plan/plan.h"
 #include "plan_json.h"
 #include "rack.h"
@@ -308,6 +309,16 @@ static const char *resource_status(const struct app_run *run,
     return "running";
 }
 
+/* What was given to us, not said by us: "--token=x" is masked too. */
+static void put_hidden(struct cJSON *one, const char *name, const char *text,
+                       const struct app_run *run)
+{
+    cleanup_str struct str shown = { 0 };
+
+    mask_add(text == NULL ? "" : text, &run->input.secrets, &shown);
+    control_put(one, name, str_c(&shown));
+}
+
 /* The password of a database of ours is random, thrown away with it, and of use
  * on this machine only: who wants to connect needs it. Another's is neither. */
 static void put_url(struct cJSON *one, const char *name, const char *url,
@@ -316,7 +327,7 @@ static void put_url(struct cJSON *one, const char *name, const char *url,
     if (whole)
         control_put(one, name, url);
     else
-        put_masked(one, name, url, &run->input.secrets);
+        put_hidden(one, name, url, run);
 }
 
 struct cJSON *view_resources(const struct app_run *run, bool whole)
@@ -359,7 +370,7 @@ static void add_process(struct cJSON *list, const struct app_run *run,
     cJSON_AddStringToObject(one, "release", run->release);
     cJSON_AddNumberToObject(one, "started",
                             whole_seconds((uint64_t)item->started_ms));
-    put_masked(one, "command", command, &run->input.secrets);
+    put_hidden(one, "command", command, run);
     cJSON_AddStringToObject(one, "session", run->id);
     cJSON_AddItemToArray(list, one);
 }

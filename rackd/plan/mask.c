@@ -174,12 +174,12 @@ void mask_collect_env(const struct env *env, const char *source,
 struct masking {
     const char *text, *at;
     const char *hide, *hide_end;
-    bool raw; /* control characters pass */
+    bool prose; /* for people: see mask_text() */
 };
 
-static void add_shown(struct str *out, char c, bool raw)
+static void add_shown(struct str *out, char c, bool prose)
 {
-    if (raw)
+    if (prose)
         str_add_char(out, c);
     else if (c == '\n')
         str_add(out, "\\n");
@@ -239,7 +239,7 @@ static void look_ahead(struct masking *m)
         return;
     if (done >= 3 && memcmp(m->at - 3, "://", 3) == 0)
         expect_login(m);
-    else if (done >= 1 && m->at[-1] == '=')
+    else if (done >= 1 && m->at[-1] == '=' && !m->prose)
         expect_value(m);
 }
 
@@ -256,7 +256,7 @@ static void mask(struct masking *m, const struct strv *known, struct str *out)
             str_add(out, MASK);
             m->at += len;
         } else {
-            add_shown(out, *m->at++, m->raw);
+            add_shown(out, *m->at++, m->prose);
         }
     }
 }
@@ -270,7 +270,7 @@ void mask_add(const char *text, const struct strv *known, struct str *out)
 
 char *mask_text(const char *text, const struct strv *known)
 {
-    struct masking m = { .text = text, .raw = true };
+    struct masking m = { .text = text, .prose = true };
     struct str out = { 0 };
 
     if (text == NULL)

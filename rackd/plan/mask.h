@@ -32,8 +32,9 @@ void mask_collect_env(const struct env *env, const char *source,
  * parameters as ****; control characters are escaped. */
 void mask_add(const char *text, const struct strv *known, struct str *out);
 
-/* The same with control characters as they are; the caller frees it. NULL for
- * NULL. */
+/* A text for people: the secrets of `known` and the logins in URLs only ("set
+ * API_KEY=value" is advice), control characters as they are. The caller frees
+ * it; NULL for NULL. */
 char *mask_text(const char *text, const struct strv *known);
 
 #endif /* PLAN_MASK_H */

@@ -446,8 +446,8 @@ static void raw_text_is_masked_and_keeps_its_lines(void **state)
 
     (void)state;
     strv_add(&known, "hunter2x");
-    out = mask_text("a\thunter2x\npg://u:p@h\n", &known);
-    assert_string_equal(out, "a\t****\npg://u:****@h\n");
+    out = mask_text("a\thunter2x\npg://u:p@h\nset API_KEY=value", &known);
+    assert_string_equal(out, "a\t****\npg://u:****@h\nset API_KEY=value");
     assert_null(mask_text(NULL, &known));
 }
 
