@@ -15,10 +15,10 @@
 /* Read RACKD_LOG. Call once, before any other function here. */
 void log_init(const char *components);
 
-/* Every text passes through `filter`, which returns what is to be written and
+/* Every text passes through `cb`, which returns what is to be written and
  * frees nothing; the result is freed here. NULL: none. It must not log. */
 typedef char *(*log_filter_cb)(const char *text, void *user);
-void log_filter(log_filter_cb filter, void *user);
+void log_filter(log_filter_cb cb, void *user);
 
 bool log_wants(const char *component);
 

@@ -177,11 +177,9 @@ struct masking {
     bool prose; /* for people: see mask_text() */
 };
 
-static void add_shown(struct str *out, char c, bool prose)
+static void add_escaped(struct str *out, char c)
 {
-    if (prose)
-        str_add_char(out, c);
-    else if (c == '\n')
+    if (c == '\n')
         str_add(out, "\\n");
     else if (c == '\t')
         str_add(out, "\\t");
@@ -255,8 +253,10 @@ static void mask(struct masking *m, const struct strv *known, struct str *out)
         if (len > 0) {
             str_add(out, MASK);
             m->at += len;
+        } else if (m->prose) {
+            str_add_char(out, *m->at++);
         } else {
-            add_shown(out, *m->at++, m->prose);
+            add_escaped(out, *m->at++);
         }
     }
 }

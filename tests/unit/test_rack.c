@@ -559,6 +559,20 @@ session_of_a_sleeping_client_lives_and_is_told_how_it_stands(void **state)
     wait_sessions(f, NO_SESSIONS);
 }
 
+static void what_was_missed_is_told_as_soon_as_all_is_read(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f);
+
+    f->rack->full_bytes = 0; /* nobody reads fast enough, but no line waits */
+    web_dies(f);
+    wait_for(a, "\"lines\":0,\"events\":");
+    f->rack->full_bytes = CONTROL_FULL;
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    has(a, "\"type\":\"removed\"");
+}
+
 static void client_that_sleeps_through_the_end_hears_it_later(void **state)
 {
     struct fix *f = *state;
@@ -770,6 +784,7 @@ int main(void)
         T(log_reader_gets_its_end_with_the_session),
         T(line_of_many_megabytes_does_not_end_the_session),
         T(session_of_a_sleeping_client_lives_and_is_told_how_it_stands),
+        T(what_was_missed_is_told_as_soon_as_all_is_read),
         T(client_that_sleeps_through_the_end_hears_it_later),
         T(clients_that_never_awake_keep_no_rack_from_ending),
         T(what_could_not_be_removed_is_swept_by_the_next_start),
