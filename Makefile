@@ -44,15 +44,20 @@ TESTS    := $(patsubst tests/unit/%.c,$(B)/bin/%,$(wildcard tests/unit/test_*.c)
 FUZZERS  := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LLHTTP_O := $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
 BUILD_ID := $(B)/build_id.o
+# The reaper: static, for a container that holds nothing else; rackd carries it
+# (images/reaper/main.c). bin/cvx-reaper is the same with the variant's checks.
+REAPER_SRC := $(wildcard images/reaper/*.c) rackd/base/mem.c rackd/base/str.c
+REAPER_LIB := $(B)/reaper/api.o $(B)/reaper/http.o $(B)/reaper/llhttp.o
+REAPER   := $(B)/reaper/blob.o
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
-SOURCES   = $$(find rackd cli tests -name '*.[ch]')
+SOURCES   = $$(find rackd cli images tests -name '*.[ch]')
 
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
 .PHONY: all demo check e2e check-engines test memcheck lint format golden fuzz cover bench \
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
-$(B)/bin/rackd: $(call obj,rackd/main.c $(RACK_SRC)) $(LLHTTP_O) $(BUILD_ID)
+$(B)/bin/rackd: $(call obj,rackd/main.c $(RACK_SRC)) $(LLHTTP_O) $(BUILD_ID) $(REAPER)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS))
@@ -60,14 +65,33 @@ $(B)/bin/cvx: $(call obj,$(CLI_SRC) $(wildcard rackd/base/*.c)) $(LLHTTP_O) $(BU
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(shell pkg-config --libs $(CLI_PKGS))
+$(B)/bin/cvx-reaper: $(call obj,$(REAPER_SRC)) $(LLHTTP_O)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljansson
+$(B)/reaper/cvx-reaper: $(REAPER_SRC) $(REAPER_LIB) $(wildcard images/reaper/*.h rackd/base/*.h)
+	@echo "  LINK $@"
+	@$(CC) -std=c11 -Os $(WARN) $(BANNED) -D_GNU_SOURCE -Irackd -I. \
+	    -isystem /usr/share/include/llhttp -static -s $(REAPER_SRC) \
+	    $(REAPER_LIB) -o $@ -ljansson
+$(B)/reaper/%.o: $(LLHTTP)/%.c
+	@mkdir -p $(@D)
+	@$(CC) -Os -w -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c $< -o $@
+$(REAPER): $(B)/reaper/cvx-reaper
+	@{ printf 'extern const char reaper_tag[];\nconst char reaper_tag[] = "%s";\n' \
+	       $$(sha256sum $< | cut -c1-12); \
+	    printf '__asm__(".section .rodata\\n.global reaper_blob\\nreaper_blob:\\n'; \
+	    printf '.incbin \\"%s\\"\\n.global reaper_blob_end\\nreaper_blob_end:\\n.previous");\n' $<; \
+	} >$(B)/reaper/blob.c
+	@$(CC) $(OPT) -c $(B)/reaper/blob.c -o $@
 $(B)/bin/test_%: $(B)/tests/unit/test_%.o $(B)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
-$(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID)
+$(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID) $(REAPER)
 	@rm -f $@
 	@ar rcs $@ $^
-$(BUILD_ID): $(RACK_SRC) $(CLI_SRC) rackd/main.c $(wildcard rackd/*/*.h cli/*.h)
+$(BUILD_ID): $(RACK_SRC) $(CLI_SRC) $(REAPER_SRC) rackd/main.c $(wildcard rackd/*/*.h cli/*.h)
 	@mkdir -p $(@D)
 	@printf 'extern const char cvx_build[];\nconst char cvx_build[] = "%s";\n' \
 	    $$(cat $^ | sha256sum | cut -c1-12) >$(B)/build_id.c
@@ -87,11 +111,11 @@ $(B)/%.o: %.c
 	@$(CC) $(CPPFLAGS) $(BANNED) $(CFLAGS) -c $< -o $@
 .SECONDARY:
 
-test: $(TESTS)
+test: $(TESTS) $(B)/bin/cvx-reaper
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -e 'timeout 120' $(TESTS)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
            --errors-for-leak-kinds=definite
-memcheck: $(TESTS)
+memcheck: $(TESTS) $(B)/bin/cvx-reaper
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
 	    $(TESTS)
 
@@ -123,19 +147,19 @@ bench: all
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	tests/lint/deps.sh
-	find rackd cli -name '*.c' | xargs -P $$(nproc) -n 4 tests/lint/tidy.sh
+	find rackd cli images -name '*.c' | xargs -P $$(nproc) -n 4 tests/lint/tidy.sh
 format:
 	clang-format -i $(SOURCES)
 golden: $(TESTS)
 	GOLDEN=write CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -e 'timeout 120' $(TESTS)
 
 FUZZ_SECONDS ?= 20
-build/fuzz/%: tests/fuzz/%.c $(RACK_SRC) $(BUILD_ID)
+build/fuzz/%: tests/fuzz/%.c $(RACK_SRC) $(BUILD_ID) $(REAPER)
 	@mkdir -p $(@D)
 	clang-14 -w -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE \
 	    -DCVX_VERSION=\"fuzz\" -I. \
 	    -Irackd -Itests -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 \
-	    $(shell pkg-config --cflags $(RACK_PKGS)) $(filter %.c,$^) $(B)/build_id.c $(LLHTTP)/api.c \
+	    $(shell pkg-config --cflags $(RACK_PKGS)) $(filter %.c,$^) $(B)/build_id.c $(REAPER) $(LLHTTP)/api.c \
 	    $(LLHTTP)/http.c $(LLHTTP)/llhttp.c -o $@ \
 	    $(shell pkg-config --libs $(RACK_PKGS))
 fuzz: $(FUZZERS)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strv.h"
+#include "cli/client.h"
 #include "cli/flags.h"
 #include "cli/http.h"
 
@@ -76,6 +77,25 @@ char *app_target(const struct flags *flags, const char *path, struct err *err)
     str_printf(&target, "%s%capp=", path, strchr(path, '?') ? '&' : '?');
     http_escape(&target, name);
     return str_take(&target);
+}
+
+cJSON *app_reset(const struct flags *flags, const char *resource,
+                 struct err *err)
+{
+    cleanup_client struct client c = { 0 };
+    cleanup_free char *target = app_target(flags, "/resources/reset", err);
+    cleanup_str struct str full = { 0 };
+    cJSON *body, *answer;
+
+    if (target == NULL || client_open(&c, CLIENT_START, err) < 0)
+        return NULL;
+    str_printf(&full, "%s&name=", target);
+    http_escape(&full, resource);
+    body = cJSON_CreateObject();
+    cJSON_AddItemToObject(body, "client_env", app_client_env());
+    answer = client_call(&c, "POST", str_c(&full), body, err);
+    cJSON_Delete(body);
+    return answer;
 }
 
 cJSON *app_client_env(void)

@@ -21,6 +21,11 @@ cJSON *app_source(const struct flags *flags, struct err *err);
 /* A JSON list of the strings. */
 cJSON *app_strings(const struct strv *list);
 
+/* Forget what --keep-data kept of a resource, or ("") of the whole app; rackd
+ * is started when none runs. The caller deletes the answer; NULL: *err. */
+cJSON *app_reset(const struct flags *flags, const char *resource,
+                 struct err *err);
+
 /* The caller's engine settings. */
 cJSON *app_client_env(void);
 

@@ -96,26 +96,6 @@ int cmd_resources_url(struct cli *cli, struct err *err)
     return status;
 }
 
-/* The app need not run for this, so rackd is started. */
-static cJSON *ask_reset(struct cli *cli, const char *name, struct err *err)
-{
-    cleanup_client struct client c = { 0 };
-    cleanup_free char *target =
-        app_target(&cli->flags, "/resources/reset", err);
-    cleanup_str struct str full = { 0 };
-    cJSON *body, *answer;
-
-    if (target == NULL || client_open(&c, CLIENT_START, err) < 0)
-        return NULL;
-    str_printf(&full, "%s&name=", target);
-    http_escape(&full, name);
-    body = cJSON_CreateObject();
-    cJSON_AddItemToObject(body, "client_env", app_client_env());
-    answer = client_call(&c, "POST", str_c(&full), body, err);
-    cJSON_Delete(body);
-    return answer;
-}
-
 int cmd_resources_reset(struct cli *cli, struct err *err)
 {
     const char *name = cli->flags.args.v[0];
@@ -123,7 +103,7 @@ int cmd_resources_reset(struct cli *cli, struct err *err)
 
     if (!flags_has(&cli->flags, "json"))
         term_printf(&cli->out, "Resetting %s... ", name);
-    answer = ask_reset(cli, name, err);
+    answer = app_reset(&cli->flags, name, err);
     if (answer == NULL)
         return -1;
     if (!list_json(cli, answer))

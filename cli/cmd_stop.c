@@ -1,3 +1,5 @@
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -50,6 +52,53 @@ static int stop(struct stopping *s, const struct client *c, const char *app,
     if (status == 0 && !s->json)
         term_printf(&s->cli->out, "OK\n%s%s", str_c(&s->removed),
                     s->removed.len > 0 ? "\n" : "");
+    return status;
+}
+
+/* What --keep-data kept; none is what was wanted too. */
+static int forget(struct cli *cli, const char *app, struct err *err)
+{
+    bool json = flags_has(&cli->flags, "json");
+    cJSON *answer;
+    int volumes = 0;
+
+    if (!json)
+        term_printf(&cli->out, "Forgetting the data of %s... ", app);
+    answer = app_reset(&cli->flags, "", err);
+    if (answer == NULL && err->code != ERR_NOT_FOUND)
+        return -1;
+    if (answer != NULL)
+        volumes = (int)event_number(answer, "volumes");
+    if (json)
+        term_printf(&cli->out, "{\"type\":\"forgotten\",\"volumes\":%d}\n",
+                    volumes);
+    else
+        term_printf(&cli->out, "OK\nremoved %d kept volume%s\n", volumes,
+                    volumes == 1 ? "" : "s");
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+int cmd_down(struct cli *cli, struct err *err)
+{
+    cleanup_client struct client c = { 0 };
+    cleanup_free char *app = app_name(&cli->flags, err);
+    struct stopping s = { .cli = cli, .json = flags_has(&cli->flags, "json") };
+    bool data = flags_has(&cli->flags, "data");
+    int status = 0;
+
+    if (app == NULL)
+        return -1;
+    if (client_open_app(&c, app, err) == 0)
+        status = stop(&s, &c, app, err);
+    else
+        status = -1;
+    str_release(&s.removed);
+    if (data && (status == 0 || (status < 0 && err->code == ERR_NOT_FOUND))) {
+        if (status < 0 && !s.json)
+            term_printf(&cli->out, "it was not running\n");
+        status = forget(cli, app, err);
+    }
     return status;
 }
 

@@ -56,6 +56,7 @@ void command_help(const struct command *c, struct str *out);
 void command_list(const struct command *all, struct str *out);
 
 int cmd_completion(struct cli *cli, struct err *err);
+int cmd_down(struct cli *cli, struct err *err);
 int cmd_doctor(struct cli *cli, struct err *err);
 int cmd_env(struct cli *cli, struct err *err);
 int cmd_env_get(struct cli *cli, struct err *err);
@@ -74,6 +75,7 @@ int cmd_resources_reset(struct cli *cli, struct err *err);
 int cmd_services(struct cli *cli, struct err *err);
 int cmd_start(struct cli *cli, struct err *err);
 int cmd_stop(struct cli *cli, struct err *err);
+int cmd_sweep(struct cli *cli, struct err *err);
 int cmd_validate(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 

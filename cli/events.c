@@ -43,7 +43,8 @@ static enum event_type type_of(const char *name)
         { "lost", EVENT_LOST },         { "ready", EVENT_READY },
         { "warning", EVENT_WARNING },   { "error", EVENT_ERROR },
         { "stopping", EVENT_STOPPING }, { "removed", EVENT_REMOVED },
-        { "check", EVENT_CHECK },       { "end", EVENT_END },
+        { "check", EVENT_CHECK },       { "leftover", EVENT_LEFTOVER },
+        { "end", EVENT_END },
     };
 
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)

@@ -25,6 +25,7 @@ enum event_type {
     EVENT_STOPPING,
     EVENT_REMOVED,
     EVENT_CHECK,
+    EVENT_LEFTOVER,
     EVENT_END,
 };
 

@@ -332,6 +332,7 @@ static void draw_event(struct render *r, const struct event *e)
     case EVENT_WARNING:
     case EVENT_ERROR:
     case EVENT_CHECK:
+    case EVENT_LEFTOVER:
     case EVENT_END:
     case EVENT_OTHER:
         break;

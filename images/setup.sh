@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/root.sh"
 
 build="build-essential pkg-config libuv1-dev libcurl4-openssl-dev libcjson-dev
-libyaml-dev libssl-dev libarchive-dev uthash-dev node-llhttp curl
+libyaml-dev libssl-dev libarchive-dev uthash-dev node-llhttp libjansson-dev curl
 ca-certificates"
 tests="libcmocka-dev bats jq perl valgrind clang-14 clang-tidy clang-format
 libclang-rt-14-dev gcovr python3 openssl socat procps util-linux

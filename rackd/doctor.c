@@ -200,6 +200,17 @@ static void on_host(const struct engine_host *host, const struct err *err,
     v->call = engine_network_list(v->link->engine, NULL, on_networks, v);
 }
 
+static void check_guard(struct visit *v)
+{
+    cleanup_free char *text = NULL;
+    const char *level = guard_words(v->link, &text);
+
+    tell(v, "reaper", level,
+         strcmp(level, "ok") == 0 ? NULL
+                                  : "what a killed rackd left: cvx sweep",
+         "%s", text);
+}
+
 static void on_networks(const struct engine_object *list, size_t count,
                         const struct err *err, void *user)
 {
@@ -207,6 +218,7 @@ static void on_networks(const struct engine_object *list, size_t count,
 
     (void)list;
     v->call = NULL;
+    check_guard(v);
     if (err != NULL)
         tell(v, "networks", "fail", NULL, "%s", err->msg);
     else

@@ -8,7 +8,7 @@
 #include "plan/plan.h"
 #include "rack.h"
 
-/* One `cvx resources reset`. */
+/* One `cvx resources reset` or `cvx down --data`. */
 struct reset {
     struct rack *rack;
     struct control_req *req;
@@ -34,9 +34,8 @@ void on_reset(struct control_req *req, void *user)
     cleanup_env struct env env = { 0 };
     char *app = plan_app_name(control_query(req, "app"));
 
-    if (app == NULL || *control_query(req, "name") == '\0') {
-        free(app);
-        control_error(req, 400, "an app and the name of a resource are wanted");
+    if (app == NULL) {
+        control_error(req, 400, "the name of an app is wanted");
         return;
     }
     rs = xcalloc(1, sizeof(*rs));
@@ -69,14 +68,15 @@ static void on_link(struct link *link, const struct err *err, void *user)
     engine_volume_list(link->engine, label, on_volumes, rs);
 }
 
-/* Only what carries our rack's label, is kept, and is this resource's. */
+/* Only what carries our rack's label, is kept, and is this resource's; no
+ * name: the app's. */
 static bool is_asked_for(const struct reset *rs, const struct strv *labels)
 {
     cleanup_free char *app = xasprintf("cvx.app=%s", rs->app);
     cleanup_free char *name = xasprintf("cvx.resource=%s", rs->name);
 
     return strv_has(labels, "cvx.keep=true") && strv_has(labels, app) &&
-           strv_has(labels, name);
+           (*rs->name == '\0' || strv_has(labels, name));
 }
 
 static void on_volumes(const struct engine_object *list, size_t count,
@@ -115,8 +115,9 @@ static void finish(struct reset *rs)
         control_error(rs->req, rs->err.code == ERR_CONFLICT ? 409 : 500, "%s",
                       rs->err.msg);
     } else if (rs->removed == 0) {
-        control_error(rs->req, 404, "no data is kept for resource: %s",
-                      rs->name);
+        control_error(rs->req, 404, "no data is kept for %s: %s",
+                      *rs->name == '\0' ? "app" : "resource",
+                      *rs->name == '\0' ? rs->app : rs->name);
     } else {
         a = cJSON_CreateObject();
         cJSON_AddNumberToObject(a, "volumes", rs->removed);

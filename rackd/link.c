@@ -8,7 +8,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "rack.h"
-#include "run/session.h"
+#include "sweep.h"
+
+/* What could not be removed is tried again so often while rackd lives. */
+#define SWEEP_AGAIN_MS 2000
 
 /* Who waits for an engine's hello. */
 struct waiter {
@@ -18,20 +21,16 @@ struct waiter {
 };
 
 /*
- * In order of time: the engine is found, asked who it is, and swept of what
- * dead sessions of this rack left there.
+ * In order of time: the engine is found and asked who it is; with the first
+ * session it is swept of what dead racks left there.
  */
 static void on_hello(const struct engine_info *info, const struct err *err,
                      void *user);
-static void on_leftover_containers(const struct engine_state *list,
-                                   size_t count, const struct err *err,
-                                   void *user);
-static void on_leftover_gone(const struct err *err, void *user);
-static void on_leftover_networks(const struct engine_object *list, size_t count,
-                                 const struct err *err, void *user);
-static void on_leftover_volumes(const struct engine_object *list, size_t count,
-                                const struct err *err, void *user);
+static void on_guard_closed(void *user);
 static void on_engine_closed(void *user);
+static void on_swept(size_t left, const struct err *err, void *user);
+static void on_sweep_timer(uv_timer_t *timer);
+static void on_timer_closed(uv_handle_t *handle);
 static void sweep(struct link *link);
 
 static struct link *find(struct rack *r, const char *endpoint)
@@ -56,6 +55,8 @@ static struct link *open_link(struct rack *r, const char *endpoint,
         free(link);
         return NULL;
     }
+    link->dirty = true; /* who knows what was left before us */
+    uv_timer_init(r->loop, &link->sweep_timer);
     DL_APPEND(r->links, link);
     return link;
 }
@@ -80,8 +81,6 @@ void rack_link(struct rack *r, const struct env *client_env, link_cb cb,
         return;
     }
     if (link->state == LINK_UP) {
-        if (link->dirty)
-            sweep(link);
         cb(link, NULL, user);
         return;
     }
@@ -106,16 +105,46 @@ static void tell_waiters(struct link *link, const struct err *err)
     }
 }
 
+/* Dirty until a sweep has found nothing it could not remove; while it is, the
+ * sweep is repeated. */
+void link_sweep(struct link *link)
+{
+    if (link->dirty)
+        sweep(link);
+}
+
 static void sweep(struct link *link)
 {
-    cleanup_free char *label = NULL;
-
     if (link->sweeping)
         return;
-    label = xasprintf("cvx.rack=%s", link->rack->store.rack_id);
     link->sweeping = true;
     link->dirty = false;
-    engine_container_list(link->engine, label, on_leftover_containers, link);
+    sweep_start(&(struct sweep_spec){
+        .link = link, .on_done = on_swept, .user = link });
+}
+
+void link_is_dirty(struct link *link)
+{
+    link->dirty = true;
+    if (!link->sweeping)
+        uv_timer_start(&link->sweep_timer, on_sweep_timer, SWEEP_AGAIN_MS, 0);
+}
+
+static void on_swept(size_t left, const struct err *err, void *user)
+{
+    struct link *link = user;
+
+    link->sweeping = false;
+    if (err != NULL)
+        log_debug("rack", "sweep of %s: %s", link->endpoint, err->msg);
+    link->dirty |= left > 0 || err != NULL;
+    if (link->dirty && link->open == 0)
+        link_is_dirty(link);
+}
+
+static void on_sweep_timer(uv_timer_t *timer)
+{
+    sweep(container_of(timer, struct link, sweep_timer));
 }
 
 static void on_hello(const struct engine_info *info, const struct err *err,
@@ -135,102 +164,7 @@ static void on_hello(const struct engine_info *info, const struct err *err,
     link->version = xstrdup(info->version);
     link->api = xstrdup(info->api);
     link->podman = info->podman;
-    sweep(link);
     tell_waiters(link, NULL);
-}
-
-/* ---- leftovers of dead sessions ----------------------------------------- */
-
-static const char *label_of(const struct strv *labels, const char *key)
-{
-    size_t len = strlen(key);
-
-    for (size_t i = 0; i < labels->len; i++)
-        if (strncmp(labels->v[i], key, len) == 0 && labels->v[i][len] == '=')
-            return labels->v[i] + len + 1;
-    return "";
-}
-
-/* Ours, of a session that is none of those that live. */
-static bool is_leftover(const struct link *link, const struct strv *labels)
-{
-    const char *session = label_of(labels, "cvx.session");
-    const struct app_run *run;
-
-    if (*session == '\0' || strcmp(label_of(labels, "cvx.keep"), "true") == 0)
-        return false;
-    DL_FOREACH (link->rack->runs, run)
-        if (strcmp(run->id, session) == 0)
-            return false;
-    return true;
-}
-
-static void on_leftover_containers(const struct engine_state *list,
-                                   size_t count, const struct err *err,
-                                   void *user)
-{
-    struct link *link = user;
-
-    if (err != NULL) {
-        link->sweeping = false;
-        link->dirty = true;
-        return;
-    }
-    link->sweeps = 1; /* this call itself */
-    for (size_t i = 0; i < count; i++) {
-        if (!is_leftover(link, &list[i].labels))
-            continue;
-        log_info("rack", "removing %s, left by a dead session", list[i].name);
-        link->sweeps++;
-        engine_container_remove(link->engine, list[i].id, on_leftover_gone,
-                                link);
-    }
-    on_leftover_gone(NULL, link);
-}
-
-/* Networks and volumes are free once the last container has gone. */
-static void on_leftover_gone(const struct err *err, void *user)
-{
-    struct link *link = user;
-    cleanup_free char *label = NULL;
-
-    if (err != NULL)
-        log_warn("rack", "a leftover stays: %s", err->msg);
-    if (--link->sweeps > 0)
-        return;
-    link->sweeping = false;
-    label = xasprintf("cvx.rack=%s", link->rack->store.rack_id);
-    engine_network_list(link->engine, label, on_leftover_networks, link);
-    engine_volume_list(link->engine, label, on_leftover_volumes, link);
-}
-
-static void on_object_gone(const struct err *err, void *user)
-{
-    (void)user;
-    if (err != NULL)
-        log_warn("rack", "a leftover stays: %s", err->msg);
-}
-
-static void on_leftover_networks(const struct engine_object *list, size_t count,
-                                 const struct err *err, void *user)
-{
-    struct link *link = user;
-
-    for (size_t i = 0; err == NULL && i < count; i++)
-        if (is_leftover(link, &list[i].labels))
-            engine_network_remove(link->engine, list[i].id, on_object_gone,
-                                  link);
-}
-
-static void on_leftover_volumes(const struct engine_object *list, size_t count,
-                                const struct err *err, void *user)
-{
-    struct link *link = user;
-
-    for (size_t i = 0; err == NULL && i < count; i++)
-        if (is_leftover(link, &list[i].labels))
-            engine_volume_remove(link->engine, list[i].id, on_object_gone,
-                                 link);
 }
 
 /* ---- the end ------------------------------------------------------------ */
@@ -239,8 +173,29 @@ void link_close(struct link *link)
 {
     struct err err = { .code = ERR_UNAVAILABLE, .msg = "rackd ends" };
 
+    link->open = 2; /* the timer and what guards it */
     tell_waiters(link, &err);
-    engine_close(link->engine, on_engine_closed, link);
+    sweep_drop_all(link);
+    uv_close((uv_handle_t *)&link->sweep_timer, on_timer_closed);
+    guard_close(link, on_guard_closed);
+}
+
+static void one_closed(struct link *link)
+{
+    if (--link->open == 0)
+        engine_close(link->engine, on_engine_closed, link);
+}
+
+static void on_guard_closed(void *user)
+{
+    one_closed(user);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    one_closed(container_of(timer, struct link, sweep_timer));
 }
 
 static void on_engine_closed(void *user)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control.h"
+#include "owner.h"
 #include "plan/mask.h"
 #include "run/session.h"
 
@@ -31,6 +32,7 @@ static const struct control_route routes[] = {
     { "GET", "/env", on_env_get },
     { "POST", "/env", on_env_set },
     { "POST", "/doctor", on_doctor },
+    { "POST", "/sweep", on_sweep },
     { "POST", "/quit", on_quit },
     { NULL, NULL, NULL },
 };
@@ -67,6 +69,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
     r->full_bytes = CONTROL_FULL;
     r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
+    r->owner = owner_self();
     r->notes = image_notes_new();
     if (store_open(&r->store, "local", err) < 0 ||
         control_new(&r->control, loop, routes, r, err) < 0) {
@@ -92,6 +95,7 @@ void rack_free(struct rack *r)
     store_release(&r->store);
     image_notes_free(r->notes);
     free(r->socket_path);
+    free(r->owner);
     free(r);
 }
 

@@ -3,13 +3,16 @@
  *
  *   main.c     options, signals, the loop
  *   rack.c     life: start, sessions, quit when idle
- *   link.c     engines in use, and the sweep of what dead sessions left
+ *   link.c     engines in use
+ *   sweep.c    what dead racks left on them; owner.c  who is dead
+ *   guard.c    who removes everything when this rackd is killed
  *   input.c   a request's files and environment -> manifest and plan
  *   start.c    POST /start and stop: a session and who watches it
  *   event_json.c  its events, as cvx reads them
  *   views.c    the other requests
  *   doctor.c   POST /doctor
  *   kept.c     POST /resources/reset: kept data is forgotten
+ *   sweep_view.c  POST /sweep: a sweep by hand
  *
  * Nothing below this folder's top level includes this header.
  */
@@ -35,7 +38,10 @@ struct hub_sub;
 struct plan;
 struct run_event;
 struct session;
+struct reaper;
+struct reaper_process;
 struct str;
+struct sweep;
 struct waiter;
 
 /* An engine in use; made on first need, kept until rackd ends. */
@@ -47,8 +53,14 @@ struct link {
     char *name, *version, *api;
     bool podman;
     struct waiter *waiters; /* for its hello */
-    unsigned sweeps;        /* leftovers being removed */
-    bool sweeping, dirty;   /* dirty: something was left since the last sweep */
+    struct sweep *sweeps;   /* under way (sweep.c) */
+    uv_timer_t sweep_timer;
+    bool sweeping, dirty;  /* dirty: something was left since the last sweep */
+    struct reaper *reaper; /* guard.c */
+    struct reaper_process *process;
+    char *process_why; /* why there is none, or NULL */
+    unsigned process_tries, open;
+    void (*on_guard_closed)(void *user);
     struct link *prev, *next;
 };
 
@@ -63,6 +75,7 @@ struct watcher {
 struct app_run {
     struct rack *rack;
     struct link *link;
+    enum { RUN_NEW, RUN_GUARDING, RUN_LIVE, RUN_OVER } stage;
     struct input input;
     struct plan *plan;
     struct hub *hub;
@@ -92,6 +105,7 @@ struct app_run {
 struct rack {
     uv_loop_t *loop;
     struct store store;
+    char *owner; /* label cvx.owner (owner.h) */
     char *socket_path;
     struct control *control;
     struct image_notes *notes;
@@ -129,6 +143,34 @@ void rack_link(struct rack *r, const struct env *client_env, link_cb cb,
 /* Takes the link out of use; frees it once the engine is closed. */
 void link_close(struct link *link);
 
+/* Something of a session may be left there: sweep it, soon and until nothing
+ * is. */
+void link_is_dirty(struct link *link);
+
+/* Before a session: sweep it now if that has not been done, or is due. */
+void link_sweep(struct link *link);
+
+/* ---- what guards them (guard.c) ----------------------------------------- */
+
+/* Before a session may create anything: true when it may at once, else
+ * guard_changed() tells later. */
+bool guard_begin(struct link *link);
+bool guard_is_up(const struct link *link);
+
+/* A session has begun to end, has ended: when it was the last one the
+ * container that guards goes. True: nothing is to be waited for. */
+void guard_is_ending(struct link *link);
+bool guard_end(struct link *link);
+
+/* "a container on the engine, ..." for the doctor; level "ok" or "warn"; the
+ * caller frees *text. */
+const char *guard_words(const struct link *link, char **text);
+
+void guard_close(struct link *link, void (*cb)(void *user));
+
+/* The guard of this link is up or gone: go on (start.c). */
+void runs_guard_changed(struct link *link);
+
 /* ---- handlers (start.c, views.c, doctor.c) ------------------------------ */
 
 void on_start(struct control_req *req, void *user);
@@ -148,6 +190,7 @@ void on_env_set(struct control_req *req, void *user);
 void on_quit(struct control_req *req, void *user);
 void on_doctor(struct control_req *req, void *user);
 void on_reset(struct control_req *req, void *user);
+void on_sweep(struct control_req *req, void *user);
 
 /* ---- shared pieces ------------------------------------------------------ */
 

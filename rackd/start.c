@@ -19,6 +19,9 @@
 /* Ten years: what is longer does not end. */
 #define SECONDS_MAX 315360000u
 
+/* How long the end of a session may wait for the guard's. */
+#define GUARD_LATE_MS 3000
+
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 /*
@@ -27,11 +30,14 @@
  */
 static void on_lease_gone(struct control_req *req, void *user);
 static void on_link(struct link *link, const struct err *err, void *user);
+static void guard(struct app_run *run, struct link *link);
 static void on_run_event(const struct run_event *event, void *user);
 static void on_wake(void *user);
 static void on_drain(struct control_req *req, void *user);
 static void on_ttl(uv_timer_t *timer);
 static void on_session_gone(int status, void *user);
+static void on_guard_late(uv_timer_t *timer);
+static void finish(struct app_run *run);
 static void on_ttl_closed(uv_handle_t *handle);
 
 /* ---- who watches -------------------------------------------------------- */
@@ -270,7 +276,7 @@ static void begin_session(struct app_run *run, struct link *link)
     struct rack *r = run->rack;
     struct cJSON *e = event_new(run, "session");
 
-    run->link = link;
+    run->stage = RUN_LIVE;
     cJSON_AddStringToObject(e, "session", run->id);
     cJSON_AddStringToObject(e, "app", run->input.app);
     cJSON_AddStringToObject(e, "release", run->release);
@@ -289,6 +295,7 @@ static void begin_session(struct app_run *run, struct link *link)
                                 .ports = &r->ports,
                                 .id = run->id,
                                 .rack_id = r->store.rack_id,
+                                .owner = r->owner,
                                 .release = run->release,
                                 .dir = run->input.dir,
                                 .hub_tag = "convox",
@@ -324,7 +331,44 @@ static void on_link(struct link *link, const struct err *err, void *user)
     else if (err != NULL)
         refuse(run, "no container engine answers", err->msg, engine_todo(run));
     else
+        guard(run, link);
+}
+
+/* Nothing is created before there is somebody to remove it again. */
+static void guard(struct app_run *run, struct link *link)
+{
+    run->link = link;
+    run->stage = RUN_GUARDING;
+    link_sweep(link);
+    if (guard_begin(link))
         begin_session(run, link);
+}
+
+static void guarded(struct app_run *run)
+{
+    run->stage = RUN_OVER; /* unless it begins */
+    if (run->req == NULL)
+        run_close(run);
+    else if (run->rack->quitting)
+        refuse(run, "this rackd is ending", NULL, "try again");
+    else
+        begin_session(run, run->link);
+}
+
+void runs_guard_changed(struct link *link)
+{
+    struct app_run *run, *next;
+
+    DL_FOREACH_SAFE (link->rack->runs, run, next) {
+        if (run->link != link)
+            continue;
+        if (run->stage == RUN_GUARDING && guard_is_up(link))
+            guarded(run);
+        else if (run->stage == RUN_OVER && run->session == NULL &&
+                 !uv_is_closing((uv_handle_t *)&run->ttl_timer) &&
+                 guard_end(link))
+            finish(run);
+    }
 }
 
 /* With --detach the lease is rackd's from here on. */
@@ -347,7 +391,9 @@ static void on_run_event(const struct run_event *event, void *user)
               event->type == RUN_STATE || event->type == RUN_PROGRESS ||
                   event->type == RUN_WARNING);
     if (event->type == RUN_REMOVED && event->left > 0)
-        run->link->dirty = true;
+        link_is_dirty(run->link);
+    if (event->type == RUN_STOPPING)
+        guard_is_ending(run->link);
     if (event->type == RUN_READY && run->detach)
         hand_over(run);
 }
@@ -379,8 +425,25 @@ static void on_session_gone(int status, void *user)
     struct app_run *run = user;
 
     run->session = NULL;
+    run->status = status;
+    run->stage = RUN_OVER;
+    if (guard_end(run->link))
+        finish(run);
+    else
+        uv_timer_start(&run->ttl_timer, on_guard_late, GUARD_LATE_MS, 0);
+}
+
+/* An engine that hangs must not hang us: the container that guards goes by
+ * itself once we let go of it. */
+static void on_guard_late(uv_timer_t *timer)
+{
+    finish(container_of(timer, struct app_run, ttl_timer));
+}
+
+static void finish(struct app_run *run)
+{
     if (run->req != NULL && run->sub != NULL) {
-        view_rest(run->req, run->sub, run_ms(run), status);
+        view_rest(run->req, run->sub, run_ms(run), run->status);
         run->req = NULL;
         run->sub = NULL;
     }

@@ -372,27 +372,53 @@ static la_ssize_t on_bytes(struct archive *tar, void *user, const void *data,
     return (la_ssize_t)len;
 }
 
+/* Open a tar in memory; what was written to it is handed out, or dropped
+ * where `rc` says that something failed. */
+static int memory_open(struct pack *p, struct str *bytes, struct err *err)
+{
+    *p = (struct pack){ .tar = tar_new(), .dir = "", .err = err };
+    archive_write_set_bytes_in_last_block(p->tar, 1);
+    if (archive_write_open(p->tar, bytes, NULL, on_bytes, NULL) < ARCHIVE_WARN)
+        return tar_fail(p, "");
+    return 0;
+}
+
+static int memory_close(struct pack *p, struct str *bytes, int rc, char **out,
+                        size_t *len)
+{
+    if (rc == 0 && archive_write_close(p->tar) < ARCHIVE_WARN)
+        rc = tar_fail(p, "");
+    archive_write_free(p->tar);
+    if (rc < 0) {
+        str_release(bytes);
+        return -1;
+    }
+    *len = bytes->len;
+    *out = str_take(bytes);
+    return 0;
+}
+
 int context_files(char **out, size_t *len, const struct strv *paths,
                   const struct strv *texts, struct err *err)
 {
-    struct pack p = { .tar = tar_new(), .dir = "", .err = err };
     struct str bytes = { 0 };
-    int rc = 0;
+    struct pack p;
+    int rc = memory_open(&p, &bytes, err);
 
-    archive_write_set_bytes_in_last_block(p.tar, 1);
-    if (archive_write_open(p.tar, &bytes, NULL, on_bytes, NULL) < ARCHIVE_WARN)
-        rc = tar_fail(&p, "");
     for (size_t i = 0; rc == 0 && i < paths->len; i++)
         rc = write_text(&p, paths->v[i], texts->v[i], strlen(texts->v[i]),
                         str_starts(texts->v[i], "#!") ? 0755 : 0644);
-    if (rc == 0 && archive_write_close(p.tar) < ARCHIVE_WARN)
-        rc = tar_fail(&p, "");
-    archive_write_free(p.tar);
-    if (rc < 0) {
-        str_release(&bytes);
-        return -1;
-    }
-    *len = bytes.len;
-    *out = str_take(&bytes);
-    return 0;
+    return memory_close(&p, &bytes, rc, out, len);
+}
+
+int context_program(char **out, size_t *len, const char *name,
+                    const void *program, size_t size, struct err *err)
+{
+    struct str bytes = { 0 };
+    struct pack p;
+    int rc = memory_open(&p, &bytes, err);
+
+    if (rc == 0)
+        rc = write_text(&p, name, program, size, 0755);
+    return memory_close(&p, &bytes, rc, out, len);
 }

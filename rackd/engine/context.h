@@ -46,6 +46,10 @@ int context_pack(int *fd, char **dockerfile_name, const char *dir,
 int context_files(char **out, size_t *len, const struct strv *paths,
                   const struct strv *texts, struct err *err);
 
+/* A tar of one program, executable, at the root. The caller frees *out. */
+int context_program(char **out, size_t *len, const char *name,
+                    const void *program, size_t size, struct err *err);
+
 /* A tar of one directory entry: extracted, it gives that directory this owner
  * and mode. The caller frees *out. */
 int context_directory(char **out, size_t *len, const char *path, long uid,

@@ -77,6 +77,22 @@ static void add_network(cJSON *root, cJSON *host,
         json_add_text(sub(endpoint, "IPAMConfig"), "IPv4Address", c->ip);
 }
 
+static void add_security(cJSON *host, const struct engine_container *c)
+{
+    cJSON *options = cJSON_CreateArray();
+
+    if (c->no_new_privileges)
+        cJSON_AddItemToArray(options, cJSON_CreateString("no-new-privileges"));
+    if (c->uses_engine) {
+        cJSON_AddItemToArray(options, cJSON_CreateString("label=disable"));
+        cJSON_AddStringToObject(host, "UsernsMode", "host");
+    }
+    if (cJSON_GetArraySize(options) > 0)
+        cJSON_AddItemToObject(host, "SecurityOpt", options);
+    else
+        cJSON_Delete(options);
+}
+
 static void add_host(cJSON *root, const struct engine_container *c, bool podman)
 {
     cJSON *host = sub(root, "HostConfig"), *mounts;
@@ -94,9 +110,7 @@ static void add_host(cJSON *root, const struct engine_container *c, bool podman)
     add_true(host, "Privileged", c->privileged);
     add_true(host, "ReadonlyRootfs", c->read_only_root);
     add_true(host, "AutoRemove", c->auto_remove);
-    if (c->no_new_privileges)
-        cJSON_AddItemToArray(cJSON_AddArrayToObject(host, "SecurityOpt"),
-                             cJSON_CreateString("no-new-privileges"));
+    add_security(host, c);
     json_add_strings(host, "CapAdd", c->cap_add);
     json_add_strings(host, "CapDrop", c->cap_drop);
     if (driver != NULL && podman && strcmp(driver, "local") == 0)

@@ -144,6 +144,9 @@ struct engine_container {
     const char *stop_signal;
     int stop_grace_s;    /* 0: default */
     const char *restart; /* "no" by default */
+    bool uses_engine;    /* it talks to the engine's socket, mounted into it:
+                            neither SELinux nor a user namespace may be in
+                            the way */
 };
 
 struct engine_call *engine_container_create(struct engine *e,
@@ -214,6 +217,17 @@ struct engine_call *engine_container_attach(struct engine *e, const char *id,
                                             engine_data_cb data,
                                             engine_done_cb on_attached,
                                             engine_done_cb done, void *user);
+
+/* The same and, the other way, its stdin (`open_stdin`): attach before the
+ * start. The stream's end is the end of its stdin: whatever ends this process,
+ * the kernel closes the connection. Not over TLS: ERR_INVALID. */
+struct engine_call *engine_container_hold(struct engine *e, const char *id,
+                                          engine_data_cb data,
+                                          engine_done_cb on_attached,
+                                          engine_done_cb done, void *user);
+
+/* To the stdin of a container that is held; a few bytes, copied. */
+void engine_write(struct engine_call *call, const char *data, size_t len);
 
 /* Stop and resume reading: back-pressure. */
 void engine_pause(struct engine_call *call, bool pause);
@@ -304,6 +318,12 @@ struct engine_call *engine_image_pull(struct engine *e, const char *ref,
 /* Whether that registry ("ghcr.io", "docker.io") is the one a reference names.
  */
 bool engine_image_is_from(const char *ref, const char *registry);
+/* An image of that name from a tar of its files (borrowed for the call), with
+ * these labels: without any registry. */
+struct engine_call *engine_image_import(struct engine *e, const char *ref,
+                                        const struct strv *labels,
+                                        const char *tar, size_t len,
+                                        engine_done_cb cb, void *user);
 struct engine_call *engine_image_tag(struct engine *e, const char *ref,
                                      const char *repo, const char *tag,
                                      engine_done_cb cb, void *user);

@@ -250,7 +250,7 @@ struct sweep_step {
 struct session {
     struct session_spec spec;
     struct env *client_env;
-    char *id, *rack_id, *release, *dir;
+    char *id, *rack_id, *owner, *release, *dir;
     enum session_state state;
     uint64_t started; /* loop clock */
     uint64_t stop_started;

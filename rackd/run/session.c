@@ -75,6 +75,7 @@ void session_labels(const struct session *s, struct strv *out, const char *kind,
                     const char *name)
 {
     strv_printf(out, "cvx.rack=%s", s->rack_id);
+    strv_printf(out, "cvx.owner=%s", s->owner);
     strv_printf(out, "cvx.session=%s", s->id);
     strv_printf(out, "cvx.app=%s", s->spec.plan->app);
     strv_printf(out, "cvx.kind=%s", kind);
@@ -100,6 +101,7 @@ struct session *session_start(const struct session_spec *spec)
         env_merge(s->client_env, spec->client_env);
     s->id = xstrdup(spec->id);
     s->rack_id = xstrdup(spec->rack_id);
+    s->owner = xstrdup(spec->owner);
     s->release = xstrdup(spec->release);
     s->dir = xstrdup(spec->dir);
     s->started = uv_now(spec->loop);
@@ -351,6 +353,7 @@ static void session_free(struct session *s)
     free(s->net_id);
     free(s->id);
     free(s->rack_id);
+    free(s->owner);
     free(s->release);
     free(s->dir);
     free(s);

@@ -67,6 +67,7 @@ struct session_spec {
     struct port_book *ports;      /* handed out lately, per rack */
     const char *id;               /* "s7f3a9c" */
     const char *rack_id;          /* label cvx.rack */
+    const char *owner;            /* label cvx.owner: this rackd */
     const char *release;          /* label cvx.release */
     const char *dir;              /* the manifest's directory, absolute */
     const char *hub_tag;          /* tag of our own lines: "convox" */

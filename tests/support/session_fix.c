@@ -170,6 +170,7 @@ int session_fix_setup(void **state)
                                      .ports = &f->ports,
                                      .id = "s1",
                                      .rack_id = "rack1",
+                                     .owner = "0.-.1.b.1.1",
                                      .release = "RX",
                                      .dir = "/nowhere",
                                      .hub_tag = "convox",

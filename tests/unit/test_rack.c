@@ -74,6 +74,8 @@ static void script(struct fix *f)
     answer(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}");
     answer(f, "DELETE", "/networks/net1", 204, NULL);
     answer(f, "POST", "/containers/create", 201, "{\"Id\":\"web1\"}");
+    answer(f, "POST", "/containers/create?name=cvx-reaper", 400,
+           "{\"message\":\"no reaper here\"}");
     fake_engine_on(f->fake, "POST", "/containers/web1/attach",
                    &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
     answer(f, "POST", "/containers/web1/start", 204, NULL);

@@ -1,0 +1,285 @@
+#include "sweep.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "base/vec.h"
+#include "engine/engine.h"
+#include "owner.h"
+#include "rack.h"
+
+/* A network whose last container has just gone may be busy for a moment. */
+#define NETWORK_TRIES 20
+
+struct sweep;
+
+struct leftover {
+    struct sweep *sweep;
+    const char *kind;
+    char *id, *name, *app, *why;
+    unsigned tries;
+    bool gone;
+};
+
+struct sweep {
+    struct sweep_spec spec;
+    struct {
+        struct leftover **v;
+        size_t len, cap;
+    } all;
+    unsigned pending;
+    size_t left;
+    struct err err;            /* the engine did not answer */
+    struct sweep *prev, *next; /* in link->sweeps */
+};
+
+/*
+ * In order of time: three lists; then the containers are removed, and when the
+ * last has gone networks and volumes.
+ */
+static void on_containers(const struct engine_state *list, size_t count,
+                          const struct err *err, void *user);
+static void on_networks(const struct engine_object *list, size_t count,
+                        const struct err *err, void *user);
+static void on_volumes(const struct engine_object *list, size_t count,
+                       const struct err *err, void *user);
+static void listed(struct sweep *sw, const struct err *err);
+static void remove_all(struct sweep *sw, bool containers);
+static void on_removed(const struct err *err, void *user);
+static void finish(struct sweep *sw);
+
+static const char *label_of(const struct strv *labels, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (size_t i = 0; i < labels->len; i++)
+        if (strncmp(labels->v[i], key, len) == 0 && labels->v[i][len] == '=')
+            return labels->v[i] + len + 1;
+    return "";
+}
+
+static bool session_lives(const struct rack *r, const char *session)
+{
+    const struct app_run *run;
+
+    DL_FOREACH (r->runs, run)
+        if (strcmp(run->id, session) == 0)
+            return true;
+    return false;
+}
+
+/* Why it is left behind; NULL: it is not. The caller frees it. */
+static char *judge(const struct rack *r, const struct strv *labels)
+{
+    const char *owner = label_of(labels, "cvx.owner");
+    const char *session = label_of(labels, "cvx.session");
+    bool own = strcmp(label_of(labels, "cvx.rack"), r->store.rack_id) == 0;
+    enum owner_verdict verdict = owner_judge(r->owner, owner);
+    cleanup_free char *words = NULL;
+
+    if (strcmp(label_of(labels, "cvx.keep"), "true") == 0 ||
+        verdict == OWNER_ALIVE)
+        return NULL;
+    if (verdict == OWNER_SELF || (own && *owner == '\0')) {
+        if (*session == '\0' || session_lives(r, session))
+            return NULL;
+        return xasprintf("of session %s, which has ended", session);
+    }
+    if (!own && verdict != OWNER_DEAD)
+        return NULL;
+    words = owner_words(owner);
+    return xasprintf("of %s, which is gone", words);
+}
+
+static void judge_one(struct sweep *sw, const char *kind, const char *id,
+                      const char *name, const struct strv *labels)
+{
+    char *why = judge(sw->spec.link->rack, labels);
+    struct leftover *l;
+
+    if (why == NULL)
+        return;
+    l = xcalloc(1, sizeof(*l));
+    *l = (struct leftover){ .sweep = sw,
+                            .kind = kind,
+                            .id = xstrdup(id),
+                            .name = xstrdup(name),
+                            .app = xstrdup(label_of(labels, "cvx.app")),
+                            .why = why };
+    *(struct leftover **)vec_add(&sw->all) = l;
+}
+
+void sweep_start(const struct sweep_spec *spec)
+{
+    struct sweep *sw = xcalloc(1, sizeof(*sw));
+    struct engine *e = spec->link->engine;
+
+    sw->spec = *spec;
+    sw->pending = 3;
+    DL_APPEND(spec->link->sweeps, sw);
+    engine_container_list(e, "cvx.rack", on_containers, sw);
+    engine_network_list(e, "cvx.rack", on_networks, sw);
+    engine_volume_list(e, "cvx.rack", on_volumes, sw);
+}
+
+static void on_containers(const struct engine_state *list, size_t count,
+                          const struct err *err, void *user)
+{
+    struct sweep *sw = user;
+
+    for (size_t i = 0; i < count; i++)
+        judge_one(sw, "container", list[i].id, list[i].name, &list[i].labels);
+    listed(sw, err);
+}
+
+static void judge_objects(struct sweep *sw, const char *kind,
+                          const struct engine_object *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        judge_one(sw, kind, list[i].id, list[i].name, &list[i].labels);
+}
+
+static void on_networks(const struct engine_object *list, size_t count,
+                        const struct err *err, void *user)
+{
+    judge_objects(user, "network", list, count);
+    listed(user, err);
+}
+
+static void on_volumes(const struct engine_object *list, size_t count,
+                       const struct err *err, void *user)
+{
+    judge_objects(user, "volume", list, count);
+    listed(user, err);
+}
+
+static void tell(const struct sweep *sw, const struct leftover *l,
+                 const struct err *err)
+{
+    if (err != NULL)
+        log_warn("rack", "%s %s, %s: %s", l->kind, l->name, l->why, err->msg);
+    else if (!sw->spec.dry)
+        log_info("rack", "removed %s %s, %s", l->kind, l->name, l->why);
+    if (sw->spec.on_object != NULL)
+        sw->spec.on_object(&(struct sweep_object){ .kind = l->kind,
+                                                   .id = l->id,
+                                                   .name = l->name,
+                                                   .app = l->app,
+                                                   .why = l->why,
+                                                   .err = err },
+                           sw->spec.user);
+}
+
+static void listed(struct sweep *sw, const struct err *err)
+{
+    if (err != NULL)
+        sw->err = *err;
+    if (--sw->pending > 0)
+        return;
+    if (sw->err.code != ERR_NONE) {
+        finish(sw);
+    } else if (sw->spec.dry) {
+        for (size_t i = 0; i < sw->all.len; i++)
+            tell(sw, sw->all.v[i], NULL);
+        finish(sw);
+    } else {
+        remove_all(sw, true);
+    }
+}
+
+/* ---- removal ------------------------------------------------------------ */
+
+static void remove_one(struct leftover *l)
+{
+    struct engine *e = l->sweep->spec.link->engine;
+
+    if (strcmp(l->kind, "container") == 0)
+        engine_container_remove(e, l->id, on_removed, l);
+    else if (strcmp(l->kind, "network") == 0)
+        engine_network_remove(e, l->id, on_removed, l);
+    else
+        engine_volume_remove(e, l->id, on_removed, l);
+}
+
+static void one_less(struct sweep *sw)
+{
+    if (--sw->pending > 0)
+        return;
+    for (size_t i = 0; i < sw->all.len; i++) {
+        if (!sw->all.v[i]->gone) { /* the containers have gone */
+            remove_all(sw, false);
+            return;
+        }
+    }
+    finish(sw);
+}
+
+static void remove_all(struct sweep *sw, bool containers)
+{
+    sw->pending = 1; /* this call itself */
+    for (size_t i = 0; i < sw->all.len; i++) {
+        struct leftover *l = sw->all.v[i];
+
+        if (l->gone || (strcmp(l->kind, "container") == 0) != containers)
+            continue;
+        sw->pending++;
+        remove_one(l);
+    }
+    one_less(sw);
+}
+
+static void on_removed(const struct err *err, void *user)
+{
+    struct leftover *l = user;
+    struct sweep *sw = l->sweep;
+
+    if (err != NULL && err->code == ERR_CONFLICT &&
+        l->tries++ < NETWORK_TRIES && strcmp(l->kind, "network") == 0) {
+        remove_one(l);
+        return;
+    }
+    l->gone = true; /* or given up */
+    sw->left += err != NULL;
+    tell(sw, l, err);
+    one_less(sw);
+}
+
+static void sweep_free(struct sweep *sw)
+{
+    DL_DELETE(sw->spec.link->sweeps, sw);
+    for (size_t i = 0; i < sw->all.len; i++) {
+        struct leftover *l = sw->all.v[i];
+
+        free(l->id);
+        free(l->name);
+        free(l->app);
+        free(l->why);
+        free(l);
+    }
+    free(sw->all.v);
+    free(sw);
+}
+
+static void finish(struct sweep *sw)
+{
+    const struct err *err = sw->err.code == ERR_NONE ? NULL : &sw->err;
+
+    sw->spec.on_done(sw->left, err, sw->spec.user);
+    sweep_free(sw);
+}
+
+void sweep_drop_all(struct link *link)
+{
+    struct err err = { .code = ERR_UNAVAILABLE, .msg = "rackd ends" };
+    struct sweep *sw, *next;
+
+    DL_FOREACH_SAFE (link->sweeps, sw, next) {
+        sw->err = err;
+        finish(sw);
+    }
+}
