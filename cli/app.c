@@ -74,7 +74,7 @@ char *app_target(const struct flags *flags, const char *path, struct err *err)
 
     if (name == NULL)
         return NULL;
-    str_printf(&target, "%s?app=", path);
+    str_printf(&target, "%s%capp=", path, strchr(path, '?') ? '&' : '?');
     http_escape(&target, name);
     return str_take(&target);
 }

@@ -31,6 +31,15 @@ static bool is_own_dir(const char *path)
            st.st_uid == geteuid();
 }
 
+/* 0700, whatever the umask made of it, or somebody by hand. */
+static int close_dir(const char *path, const struct stat *st, struct err *err)
+{
+    if ((st->st_mode & 0777) == 0700 || chmod(path, 0700) == 0)
+        return 0;
+    return err_set(err, ERR_SYSTEM, "others may look into %s: %s", path,
+                   strerror(errno));
+}
+
 /* Make it, or check that nobody else can put a socket there. */
 static int own_dir(const char *path, struct err *err)
 {
@@ -51,7 +60,7 @@ static int own_dir(const char *path, struct err *err)
                        "%s can be written to by others\n"
                        "  mend it: chmod 700 %s",
                        path, path);
-    return 0;
+    return close_dir(path, &st, err);
 }
 
 /* ~/.cvx/run */
@@ -93,8 +102,12 @@ static int take_lock(const char *path, struct err *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+    if (fd < 0 && errno == ELOOP)
+        return err_set(err, ERR_INVALID, "a link, not a lock: %s (remove it)",
+                       path);
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
+    fchmod(fd, 0600); /* a umask of 777 would lock us out the next time */
     while (flock(fd, LOCK_EX) < 0) {
         if (errno == EINTR)
             continue;

@@ -38,10 +38,11 @@ int cmd_resources(struct cli *cli, struct err *err)
 }
 
 /* The answer and the resource that the argument names. */
-static cJSON *fetch_one(struct cli *cli, const cJSON **found, struct err *err)
+static cJSON *fetch_one(struct cli *cli, const char *path, const cJSON **found,
+                        struct err *err)
 {
     const char *name = cli->flags.args.v[0];
-    cJSON *answer = list_fetch(cli, "/resources", err);
+    cJSON *answer = list_fetch(cli, path, err);
 
     if (answer == NULL)
         return NULL;
@@ -59,7 +60,7 @@ int cmd_resources_info(struct cli *cli, struct err *err)
     cleanup_table struct table t = { .columns = 2 };
     cleanup_str struct str out = { 0 };
     const cJSON *r = NULL;
-    cJSON *answer = fetch_one(cli, &r, err);
+    cJSON *answer = fetch_one(cli, "/resources", &r, err);
 
     if (answer == NULL)
         return -1;
@@ -77,10 +78,11 @@ int cmd_resources_info(struct cli *cli, struct err *err)
     return CLI_OK;
 }
 
+/* Whole, also where it is not ours: that is what was asked for. */
 int cmd_resources_url(struct cli *cli, struct err *err)
 {
     const cJSON *r = NULL;
-    cJSON *answer = fetch_one(cli, &r, err);
+    cJSON *answer = fetch_one(cli, "/resources?secrets=1", &r, err);
     int status = CLI_OK;
 
     if (answer == NULL)

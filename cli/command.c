@@ -204,6 +204,7 @@ static int parse_and_run(struct cli *cli, char **rest)
         flags_parse(&cli->flags, cli->command->flags, rest, &err) < 0 ||
         term_colour_parse(flags_get(&cli->flags, "color"), &colour, &err) < 0;
 
+    flags_hide(rest);
     if (bad)
         return usage(cli, &err);
     term_init(&cli->out, STDOUT_FILENO, colour);

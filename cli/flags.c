@@ -159,6 +159,30 @@ int flags_duration(const struct flags *f, const char *name, long long fallback,
     return 0;
 }
 
+/* Past "-e" or "--env=" written together with their value; NULL: another flag's
+ * word. */
+static char *pair_in(char *word)
+{
+    if (*word != '-')
+        return word;
+    if (str_starts(word, "--env="))
+        return word + strlen("--env=");
+    if (word[1] == 'e' && word[2] != '\0')
+        return word + (word[2] == '=' ? 3 : 2);
+    return NULL;
+}
+
+void flags_hide(char **argv)
+{
+    for (; *argv != NULL; argv++) {
+        char *pair = pair_in(*argv);
+        char *value = pair == NULL ? NULL : strchr(pair, '=');
+
+        if (value != NULL)
+            memset(value + 1, '*', strlen(value + 1));
+    }
+}
+
 void flags_release(struct flags *f)
 {
     for (size_t i = 0; i < f->len; i++)

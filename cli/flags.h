@@ -50,6 +50,13 @@ void flags_all(const struct flags *f, const char *name, struct strv *out);
 int flags_duration(const struct flags *f, const char *name, long long fallback,
                    long long *ms, struct err *err);
 
+/*
+ * Every user of the machine may read a process's command line: the values of
+ * KEY=VALUE words, also behind -e and --env=, become asterisks there. After
+ * flags_parse(), which has copied them.
+ */
+void flags_hide(char **argv);
+
 void flags_release(struct flags *f);
 
 #endif /* CLI_FLAGS_H */

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -62,6 +63,14 @@ static int check_peer(struct http *h, const char *path, struct err *err)
     return 0;
 }
 
+/* rackd makes no links: one there is somebody's trick, or mistake. */
+static bool is_link(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 int http_open(struct http *h, const char *socket_path, struct err *err)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -69,6 +78,9 @@ int http_open(struct http *h, const char *socket_path, struct err *err)
     int error;
 
     http_attach(h, -1);
+    if (is_link(socket_path))
+        return err_set(err, ERR_INVALID, "a link, not a socket: %s (remove it)",
+                       socket_path);
     if (len >= sizeof(addr.sun_path))
         return err_set(err, ERR_INVALID,
                        "socket path too long (%zu of %zu bytes): %s", len,

@@ -242,7 +242,7 @@ static void on_lost(struct render *r, const struct event *e)
                   "be shown",
                   (long long)e->lines);
 
-    if (r->spec.logs)
+    if (r->spec.logs && e->lines > 0)
         render_say(r, text);
 }
 

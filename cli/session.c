@@ -69,8 +69,7 @@ static void flush(struct session *s)
     term_put(out, &last);
 }
 
-/* A connection of its own; its answer says nothing that the stream does not
- * say, so it is never read. */
+/* A connection of its own; that it was heard the stream says. */
 static void ask_to_stop(struct session *s, bool now)
 {
     cleanup_free char *target =
@@ -83,6 +82,23 @@ static void ask_to_stop(struct session *s, bool now)
     if (client_request(s->spec->client, &s->stop[s->stops], "POST", target,
                        NULL, &ignored) == 0)
         s->stops++;
+}
+
+/* Where rackd takes no more clients nobody hears us ask: the lease is what it
+ * cannot miss the end of. */
+static void on_stop_answer(struct session *s, struct http *stop)
+{
+    struct err ignored = { 0 };
+    bool over = http_feed(stop, &ignored) < 0 || stop->complete;
+
+    if (stop->status == 503) {
+        s->ended = true;
+        if (!s->spec->json)
+            render_stopping(&s->render, "rackd has too many clients to be "
+                                        "asked: left it; it removes all");
+    }
+    if (over)
+        http_close(stop);
 }
 
 static void say_stopping(struct session *s)
@@ -199,8 +215,10 @@ static int turn(struct session *s, struct err *err)
         { .fd = s->signals.fd, .events = POLLIN },
         /* Only to hear that nobody reads any more. */
         { .fd = s->spec->out->fd, .events = 0 },
+        { .fd = s->stop[0].fd, .events = POLLIN },
+        { .fd = s->stop[1].fd, .events = POLLIN },
     };
-    int n = poll(p, 3, render_wait(&s->render, when_monotonic_ms())), bad = 0;
+    int n = poll(p, 5, render_wait(&s->render, when_monotonic_ms())), bad = 0;
 
     if (n < 0 && errno != EINTR)
         return err_set(err, ERR_SYSTEM, "poll: %s", strerror(errno));
@@ -212,6 +230,9 @@ static int turn(struct session *s, struct err *err)
         bad = read_stream(s, err);
     if (p[2].revents != 0)
         s->spec->out->failed = true;
+    for (int i = 0; i < 2; i++)
+        if (p[3 + i].revents != 0)
+            on_stop_answer(s, &s->stop[i]);
     if (bad < 0 || s->ended ||
         render_wait(&s->render, when_monotonic_ms()) == 0)
         flush(s);

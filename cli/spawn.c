@@ -86,6 +86,9 @@ static int open_log(const char *log, struct err *err)
         open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     struct stat st;
 
+    if (fd < 0 && errno == ELOOP)
+        return err_set(err, ERR_INVALID, "a link, not a log: %s (remove it)",
+                       log);
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "%s: %s", log, strerror(errno));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fchmod(fd, 0600) < 0 ||

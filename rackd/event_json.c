@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "control/control.h"
+#include "plan/mask.h"
 #include "rack.h"
 #include "run/session.h"
 
@@ -20,13 +21,24 @@ struct cJSON *event_new(const struct app_run *run, const char *type)
     return e;
 }
 
-static struct cJSON *state_json(struct cJSON *e, const struct run_event *ev)
+void put_masked(struct cJSON *object, const char *name, const char *text,
+                const struct strv *secrets)
 {
+    cleanup_free char *shown = mask_text(text, secrets);
+
+    control_put(object, name, shown);
+}
+
+static struct cJSON *state_json(const struct app_run *run,
+                                const struct run_event *ev)
+{
+    struct cJSON *e = event_new(run, "state");
+
     control_put(e, "kind", ev->kind);
     control_put(e, "name", ev->name);
     cJSON_AddNumberToObject(e, "replica", ev->replica);
     control_put(e, "state", ev->state);
-    control_put(e, "text", ev->text);
+    put_masked(e, "text", ev->text, &run->input.secrets);
     if (ev->exited)
         cJSON_AddNumberToObject(e, "exit", ev->status);
     return e;
@@ -48,8 +60,8 @@ struct cJSON *event_error(const struct app_run *run, const char *text,
 {
     struct cJSON *e = event_new(run, "error");
 
-    control_put(e, "text", text);
-    control_put(e, "why", why);
+    put_masked(e, "text", text, &run->input.secrets);
+    put_masked(e, "why", why, &run->input.secrets);
     control_put(e, "todo", todo);
     cJSON_AddNumberToObject(e, "code", code);
     return e;
@@ -59,7 +71,7 @@ static struct cJSON *ready_json(struct cJSON *e, const struct app_run *run)
 {
     cJSON_AddNumberToObject(e, "seconds", (double)run_ms(run) / 1000.0);
     cJSON_AddItemToObject(e, "services", view_services(run));
-    cJSON_AddItemToObject(e, "resources", view_resources(run));
+    cJSON_AddItemToObject(e, "resources", view_resources(run, false));
     cJSON_AddNumberToObject(e, "engine_calls",
                             (double)session_calls(run->session));
     return e;
@@ -80,12 +92,12 @@ struct cJSON *event_json(const struct app_run *run, const struct run_event *ev)
 
     switch (ev->type) {
     case RUN_STATE:
-        return state_json(event_new(run, "state"), ev);
+        return state_json(run, ev);
     case RUN_PROGRESS:
         return progress_json(event_new(run, "progress"), ev);
     case RUN_WARNING:
         e = event_new(run, "warning");
-        control_put(e, "text", ev->text);
+        put_masked(e, "text", ev->text, &run->input.secrets);
         return e;
     case RUN_ERROR:
         return event_error(run, ev->text, ev->why, ev->todo, ev->status);
@@ -93,7 +105,7 @@ struct cJSON *event_json(const struct app_run *run, const struct run_event *ev)
         return ready_json(event_new(run, "ready"), run);
     case RUN_STOPPING:
         e = event_new(run, "stopping");
-        control_put(e, "reason", ev->text);
+        put_masked(e, "reason", ev->text, &run->input.secrets);
         return e;
     case RUN_REMOVED:
         break;

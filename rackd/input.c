@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "control/control.h"
 #include "manifest/manifest.h"
+#include "plan/mask.h"
 #include "plan/plan.h"
 #include "store.h"
 
@@ -192,6 +193,7 @@ int input_load(struct input *in, const struct cJSON *body,
         add_env_files(in, dir, body, err) < 0 ||
         add_env_args(in, body, err) < 0)
         return -1;
+    mask_collect_env(&in->env, STORE_ENV_SOURCE, &in->secrets);
     in->manifest = manifest_load(in->text, in->text_len, &in->env, &in->diags);
     return 0;
 }
@@ -212,6 +214,8 @@ struct plan *input_plan(struct input *in, const struct store *store,
                                               .env = &in->env,
                                               .keep_data = keep_data },
                          &in->diags);
+    if (plan != NULL)
+        mask_collect(plan, &in->secrets);
     if (in->strict)
         diags_strict(&in->diags);
     diags_sort(&in->diags);
@@ -230,6 +234,7 @@ void input_release(struct input *in)
     free(in->text);
     env_release(&in->env);
     env_release(&in->client_env);
+    strv_release(&in->secrets);
     diags_release(&in->diags);
     if (in->manifest != NULL)
         manifest_free(in->manifest);

@@ -14,6 +14,7 @@
 
 #include "base/diag.h"
 #include "base/env.h"
+#include "base/strv.h"
 
 struct cJSON;
 struct err;
@@ -32,6 +33,7 @@ struct input {
     struct env env;        /* store < .env < --env-file < -e */
     struct env client_env; /* HOME, DOCKER_HOST, ... of the caller */
     bool strict;
+    struct strv secrets; /* not to be shown: see plan/mask.h */
     struct diags diags;
     struct manifest *manifest; /* NULL when it has errors of syntax */
 };

@@ -9,12 +9,13 @@
 #include "plan/plan.h"
 #include "rack.h"
 
-/* One client of `cvx logs`. */
+/* One client of `cvx logs`, or of a start whose session is over. */
 struct reader {
-    struct rack *rack;
     struct control_req *req;
     struct hub_sub *sub;
     bool follow;
+    uint64_t ms; /* of its events */
+    int status;  /* what its `end` says */
 };
 
 static void on_reader_wake(void *user);
@@ -38,12 +39,13 @@ void view_line(struct str *out, const struct hub_line *line, uint64_t ms)
 
 static void reader_end(struct reader *rd)
 {
-    static const char end[] = "{\"type\":\"end\",\"ms\":0,\"status\":0}\n";
+    cleanup_str struct str end = { 0 };
 
-    if (rd->sub != NULL)
-        hub_unsubscribe(rd->sub);
+    str_printf(&end, "{\"type\":\"end\",\"ms\":%llu,\"status\":%d}\n",
+               (unsigned long long)rd->ms, rd->status);
+    hub_unsubscribe(rd->sub);
     if (rd->req != NULL) {
-        control_event_text(rd->req, end, strlen(end));
+        control_event_text(rd->req, str_c(&end), end.len);
         control_end(rd->req);
     }
     free(rd);
@@ -59,9 +61,10 @@ static void send_lines(struct reader *rd)
         cleanup_str struct str text = { 0 };
 
         if (lost > 0)
-            str_printf(&text, "{\"type\":\"lost\",\"ms\":0,\"lines\":%llu}\n",
-                       (unsigned long long)lost);
-        view_line(&text, line, 0);
+            str_printf(&text,
+                       "{\"type\":\"lost\",\"ms\":%llu,\"lines\":%llu}\n",
+                       (unsigned long long)rd->ms, (unsigned long long)lost);
+        view_line(&text, line, rd->ms);
         control_event_text(rd->req, str_c(&text), text.len);
     }
     if (control_queued(rd->req) >= CONTROL_HIGH_WATER)
@@ -90,20 +93,28 @@ static void on_reader_gone(struct control_req *req, void *user)
     reader_end(rd);
 }
 
-/* The session has ended: what is left to read goes out, then the end. */
+/* The session has ended: what is left to read goes out as it is read, then the
+ * end. Who does not read keeps a hub's worth of lines, and no session. */
 static void on_hub_end(void *user)
 {
     struct reader *rd = user;
-    const struct hub_line *line;
-    uint64_t lost;
 
-    while ((line = hub_next(rd->sub, &lost)) != NULL) {
-        cleanup_str struct str text = { 0 };
+    rd->follow = false;
+    send_lines(rd);
+}
 
-        view_line(&text, line, 0);
-        control_event_text(rd->req, str_c(&text), text.len);
-    }
-    reader_end(rd);
+void view_rest(struct control_req *req, struct hub_sub *sub, uint64_t ms,
+               int status)
+{
+    struct reader *rd = xcalloc(1, sizeof(*rd));
+
+    rd->req = req;
+    rd->sub = sub;
+    rd->ms = ms;
+    rd->status = status;
+    control_on_gone(req, on_reader_gone, rd);
+    hub_hand_over(sub, on_reader_wake, on_hub_end, rd);
+    send_lines(rd);
 }
 
 static double number_of(struct control_req *req, const char *name,
@@ -128,7 +139,6 @@ void on_logs(struct control_req *req, void *user)
         return;
     }
     rd = xcalloc(1, sizeof(*rd));
-    rd->rack = r;
     rd->req = req;
     rd->follow = strcmp(control_query(req, "follow"), "1") == 0;
     rd->sub =

@@ -11,7 +11,7 @@
 
 struct writer {
     const struct plan *plan;
-    struct strv secrets;
+    const struct strv *secrets;
 };
 
 static void put(const struct writer *w, struct cJSON *o, const char *name,
@@ -21,7 +21,7 @@ static void put(const struct writer *w, struct cJSON *o, const char *name,
 
     if (text == NULL)
         return;
-    mask_add(text, &w->secrets, &clean);
+    mask_add(text, w->secrets, &clean);
     control_put(o, name, str_c(&clean));
 }
 
@@ -32,7 +32,7 @@ static struct cJSON *list(const struct writer *w, const struct strv *from)
     for (size_t i = 0; i < from->len; i++) {
         cleanup_str struct str clean = { 0 };
 
-        mask_add(from->v[i], &w->secrets, &clean);
+        mask_add(from->v[i], w->secrets, &clean);
         cJSON_AddItemToArray(a, cJSON_CreateString(str_c(&clean)));
     }
     return a;
@@ -202,17 +202,15 @@ static struct cJSON *services(const struct writer *w)
     return a;
 }
 
-struct cJSON *plan_json(const struct plan *p)
+struct cJSON *plan_json(const struct plan *p, const struct strv *secrets)
 {
-    struct writer w = { .plan = p };
+    struct writer w = { .plan = p, .secrets = secrets };
     struct cJSON *o = cJSON_CreateObject();
 
-    mask_collect(p, &w.secrets);
     put(&w, o, "app", p->app);
     cJSON_AddItemToObject(o, "builds", builds(&w));
     cJSON_AddItemToObject(o, "volumes", volumes(&w));
     cJSON_AddItemToObject(o, "resources", resources(&w));
     cJSON_AddItemToObject(o, "services", services(&w));
-    strv_release(&w.secrets);
     return o;
 }

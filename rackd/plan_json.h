@@ -1,11 +1,12 @@
-/* plan_json -- the plan as JSON: `cvx plan --json`. Secrets are masked as in
- * plan_print(). */
+/* plan_json -- the plan as JSON: `cvx plan --json`. `secrets` (mask_collect()
+ * and more) are masked as in plan_print(). */
 #ifndef RACKD_PLAN_JSON_H
 #define RACKD_PLAN_JSON_H
 
 struct cJSON;
 struct plan;
+struct strv;
 
-struct cJSON *plan_json(const struct plan *p);
+struct cJSON *plan_json(const struct plan *p, const struct strv *secrets);
 
 #endif /* RACKD_PLAN_JSON_H */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "control/control.h"
 #include "owner.h"
+#include "plan/mask.h"
 #include "run/session.h"
 
 #define IDLE_CHECK_MS 1000
@@ -41,6 +42,23 @@ static void close_when_empty(struct rack *r);
 static void on_part_closed(void *user);
 static void on_timer_closed(uv_handle_t *handle);
 
+/* No secret of any session gets into the log. */
+static char *without_secrets(const char *text, void *user)
+{
+    struct rack *r = user;
+    const struct strv none = { 0 };
+    char *shown = mask_text(text, &none);
+    struct app_run *run;
+
+    DL_FOREACH (r->runs, run) {
+        char *before = shown;
+
+        shown = mask_text(before, &run->input.secrets);
+        free(before);
+    }
+    return shown;
+}
+
 int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
              unsigned idle_s, struct err *err)
 {
@@ -48,6 +66,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
 
     r->loop = loop;
     r->idle_s = idle_s;
+    r->full_bytes = CONTROL_FULL;
     r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
     r->owner = owner_self();
@@ -65,12 +84,14 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
     }
     uv_timer_init(loop, &r->idle_timer);
     uv_timer_start(&r->idle_timer, on_idle_check, IDLE_CHECK_MS, IDLE_CHECK_MS);
+    log_filter(without_secrets, r);
     *out = r;
     return 0;
 }
 
 void rack_free(struct rack *r)
 {
+    log_filter(NULL, NULL);
     store_release(&r->store);
     image_notes_free(r->notes);
     free(r->socket_path);

@@ -91,6 +91,7 @@ struct app_run {
 
     struct control_req *req; /* the lease; NULL when gone or handed over */
     struct hub_sub *sub;     /* its log lines */
+    unsigned long missed;    /* events it was too slow for */
     struct {
         struct watching {
             struct watcher *watcher;
@@ -114,6 +115,7 @@ struct rack {
     uv_timer_t idle_timer;
     unsigned idle_s;
     uint64_t started, started_idle; /* loop clock */
+    size_t full_bytes;              /* CONTROL_FULL; less, in a test */
     bool quitting, closing;
 };
 
@@ -205,12 +207,22 @@ void run_stop(struct app_run *run, const char *reason, bool now, int status);
 /* A session of the app, newest first; NULL: none. */
 struct app_run *rack_find_app(struct rack *r, const char *app);
 
-/* Lists for `ready` and for the requests of the same name (views.c). */
+/* Lists for `ready` and for the requests of the same name (views.c). Passwords
+ * of databases that are not ours to start are masked unless `whole`. */
 struct cJSON *view_services(const struct app_run *run);
-struct cJSON *view_resources(const struct app_run *run);
+struct cJSON *view_resources(const struct app_run *run, bool whole);
+
+/* control_put(), without the run's secrets (event_json.c). */
+void put_masked(struct cJSON *object, const char *name, const char *text,
+                const struct strv *secrets);
 
 /* diags as JSON and as text (views.c). */
 void view_diags(struct cJSON *answer, const struct input *in);
+
+/* The session is over: its last lines and `end`, as fast as the client reads
+ * (logs_view.c). Takes both. */
+void view_rest(struct control_req *req, struct hub_sub *sub, uint64_t ms,
+               int status);
 
 /* A log line as an event (views.c). */
 void view_line(struct str *out, const struct hub_line *line, uint64_t ms);

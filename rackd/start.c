@@ -42,17 +42,60 @@ static void on_ttl_closed(uv_handle_t *handle);
 
 /* ---- who watches -------------------------------------------------------- */
 
-/* To the lease and to everybody who waits for the end. Takes `event`. */
-static void tell(struct app_run *run, struct cJSON *event)
+static bool takes(const struct app_run *run, const struct control_req *req,
+                  bool passing)
+{
+    return req != NULL &&
+           !(passing && control_queued(req) >= run->rack->full_bytes);
+}
+
+/* To the lease and to everybody who waits for the end. Takes `event`. One that
+ * passes is not kept for who does not read: tell_states() makes up for it. */
+static void tell_some(struct app_run *run, struct cJSON *event, bool passing)
 {
     for (size_t i = 0; i < run->watchers.len; i++)
-        if (run->watchers.v[i].watcher->req != NULL)
+        if (takes(run, run->watchers.v[i].watcher->req, passing))
             control_event(run->watchers.v[i].watcher->req,
                           cJSON_Duplicate(event, 1));
-    if (run->req != NULL)
+    if (takes(run, run->req, passing)) {
         control_event(run->req, event);
-    else
-        cJSON_Delete(event);
+        return;
+    }
+    cJSON_Delete(event);
+    if (run->req == NULL)
+        return;
+    run->missed++;
+    control_on_drain(run->req, on_drain, run);
+}
+
+static void tell(struct app_run *run, struct cJSON *event)
+{
+    tell_some(run, event, false);
+}
+
+/* To a client that did not read for long: how things stand now. */
+static void tell_states(struct app_run *run)
+{
+    struct session_item item;
+    struct cJSON *e;
+
+    if (run->missed == 0 || run->req == NULL)
+        return;
+    e = event_new(run, "lost");
+    cJSON_AddNumberToObject(e, "lines", 0);
+    cJSON_AddNumberToObject(e, "events", (double)run->missed);
+    run->missed = 0;
+    control_event(run->req, e);
+    for (size_t i = 0;
+         run->session != NULL && i < session_item_count(run->session); i++) {
+        session_item_get(run->session, i, &item);
+        control_event(run->req, event_json(run, &(struct run_event){
+                                                    .type = RUN_STATE,
+                                                    .kind = item.kind,
+                                                    .name = item.name,
+                                                    .replica = item.replica,
+                                                    .state = item.state }));
+    }
 }
 
 static void send_end(struct control_req *req, const struct app_run *run,
@@ -75,13 +118,13 @@ static void end_lease(struct app_run *run, int status)
     run->req = NULL;
 }
 
-static void tell_lines_below(struct app_run *run, size_t high_water)
+static void tell_log_lines(struct app_run *run)
 {
     const struct hub_line *line;
     uint64_t lost;
 
     while (run->req != NULL && run->sub != NULL &&
-           control_queued(run->req) < high_water &&
+           control_queued(run->req) < CONTROL_HIGH_WATER &&
            (line = hub_next(run->sub, &lost)) != NULL) {
         cleanup_str struct str text = { 0 };
 
@@ -92,11 +135,6 @@ static void tell_lines_below(struct app_run *run, size_t high_water)
         view_line(&text, line, run_ms(run));
         control_event_text(run->req, str_c(&text), text.len);
     }
-}
-
-static void tell_log_lines(struct app_run *run)
-{
-    tell_lines_below(run, CONTROL_HIGH_WATER);
     if (run->req != NULL && control_queued(run->req) >= CONTROL_HIGH_WATER)
         control_on_drain(run->req, on_drain, run);
 }
@@ -109,6 +147,7 @@ static void on_wake(void *user)
 static void on_drain(struct control_req *req, void *user)
 {
     (void)req;
+    tell_states(user);
     tell_log_lines(user);
 }
 
@@ -198,7 +237,7 @@ static void tell_warnings(struct app_run *run)
         return;
     str_cut(&text, text.len - 1);
     e = event_new(run, "warning");
-    control_put(e, "text", str_c(&text));
+    put_masked(e, "text", str_c(&text), &run->input.secrets);
     tell(run, e);
 }
 
@@ -348,7 +387,9 @@ static void on_run_event(const struct run_event *event, void *user)
     if (event->type == RUN_ERROR || event->type == RUN_STOPPING ||
         event->type == RUN_REMOVED || event->type == RUN_READY)
         tell_log_lines(run); /* what led to it comes first */
-    tell(run, event_json(run, event));
+    tell_some(run, event_json(run, event),
+              event->type == RUN_STATE || event->type == RUN_PROGRESS ||
+                  event->type == RUN_WARNING);
     if (event->type == RUN_REMOVED && event->left > 0)
         link_is_dirty(run->link);
     if (event->type == RUN_STOPPING)
@@ -401,8 +442,11 @@ static void on_guard_late(uv_timer_t *timer)
 
 static void finish(struct app_run *run)
 {
-    tell_lines_below(run, SIZE_MAX); /* the last ones: the hub bounds them */
-    end_lease(run, run->status);
+    if (run->req != NULL && run->sub != NULL) {
+        view_rest(run->req, run->sub, run_ms(run), run->status);
+        run->req = NULL;
+        run->sub = NULL;
+    }
     for (size_t i = 0; i < run->watchers.len; i++) {
         struct watcher *w = run->watchers.v[i].watcher;
 

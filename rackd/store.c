@@ -62,11 +62,40 @@ static int make_private(const char *dir, struct err *err)
 {
     struct stat st;
 
-    if (stat(dir, &st) == 0 && (st.st_mode & 077) != 0 &&
-        chmod(dir, st.st_mode & 0700) < 0)
+    if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INVALID, "not a directory: %s", dir);
+    if (st.st_uid != geteuid())
+        return err_set(err, ERR_INVALID,
+                       "%s belongs to another user (uid %u): is "
+                       "XDG_STATE_HOME, or HOME, yours?",
+                       dir, (unsigned)st.st_uid);
+    if ((st.st_mode & 0777) != 0700 && chmod(dir, 0700) < 0)
         return err_set(err, ERR_SYSTEM, "others may read %s: %s", dir,
                        strerror(errno));
     return 0;
+}
+
+/* Ours alone, and no link to elsewhere; -1 with errno. */
+static int open_private(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat st;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+        ((st.st_mode & 0777) == 0600 || fchmod(fd, 0600) == 0))
+        return fd;
+    close(fd);
+    errno = S_ISDIR(st.st_mode) ? EISDIR : EPERM;
+    return -1;
+}
+
+static const char *why_not(int code)
+{
+    return code == ELOOP   ? "it is a link: remove it"
+           : code == EPERM ? "it is no file of yours: remove it"
+                           : strerror(code);
 }
 
 /* A missing file is an empty one. */
@@ -74,13 +103,13 @@ static int load(const char *path, struct str *out, struct err *err)
 {
     char buf[8192];
     ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_private(path, O_RDONLY);
 
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "cannot read %s: %s", path,
-                       strerror(errno));
+                       why_not(errno));
     while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len <= STATE_FILE_MAX)
         str_add_len(out, buf, (size_t)n);
     if (n < 0)
@@ -95,10 +124,12 @@ static int load(const char *path, struct str *out, struct err *err)
 static int save(const char *path, const char *text, size_t len, struct err *err)
 {
     cleanup_free char *temp = xasprintf("%s.new", path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 &&
-              write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    bool ok;
+    int fd;
 
+    unlink(temp); /* what a write that was cut short left, or a link */
+    fd = open_private(temp, O_WRONLY | O_CREAT | O_EXCL);
+    ok = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
     if (ok && rename(temp, path) == 0)
@@ -132,11 +163,11 @@ static int take_id(struct store *st, struct err *err)
         cleanup_free char *path = n == 1 ? xasprintf("%s/id", st->dir)
                                          : xasprintf("%s/id.%d", st->dir, n);
         cleanup_free char *lock = xasprintf("%s.lock", path);
-        int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        int fd = open_private(lock, O_RDWR | O_CREAT);
 
         if (fd < 0)
             return err_set(err, ERR_SYSTEM, "cannot write %s: %s", lock,
-                           strerror(errno));
+                           why_not(errno));
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             st->lock_fd = fd;
             return remember(path, st->rack_id, sizeof(st->rack_id) - 1, err);
@@ -165,7 +196,7 @@ int store_open(struct store *st, const char *rack, struct err *err)
     apps = xasprintf("%s/apps", st->dir);
     password = xasprintf("%s/password", st->dir);
     if (make_dirs(apps, err) < 0 || make_private(st->dir, err) < 0 ||
-        take_id(st, err) < 0 ||
+        make_private(apps, err) < 0 || take_id(st, err) < 0 ||
         remember(password, st->password, sizeof(st->password) - 1, err) < 0)
         return -1;
     return 0;
@@ -187,7 +218,7 @@ int store_env_load(const struct store *st, const char *app, struct env *env,
 
     if (load(path, &text, err) < 0)
         return -1;
-    env_parse(env, str_c(&text), text.len, false, "cvx env set");
+    env_parse(env, str_c(&text), text.len, false, STORE_ENV_SOURCE);
     return 0;
 }
 

@@ -10,6 +10,9 @@
 struct env;
 struct err;
 
+/* Where a stored variable says that it was set. */
+#define STORE_ENV_SOURCE "cvx env set"
+
 struct store {
     char *dir;
     char rack_id[17]; /* this rackd's alone: two on one directory differ */

@@ -11,6 +11,7 @@
 #include "control/control.h"
 #include "logs/hub.h"
 #include "manifest/manifest.h"
+#include "plan/mask.h"
 #include "plan/plan.h"
 #include "plan_json.h"
 #include "rack.h"
@@ -123,7 +124,7 @@ static struct cJSON *diag_list(const struct input *in, enum diag_level level,
         control_put(one, "file", in->manifest_name);
         cJSON_AddNumberToObject(one, "line", d->pos.line);
         cJSON_AddNumberToObject(one, "col", d->pos.col);
-        control_put(one, "text", d->text);
+        put_masked(one, "text", d->text, &in->secrets);
         cJSON_AddItemToArray(list, one);
     }
     return list;
@@ -138,7 +139,7 @@ static void put_printed(struct cJSON *a, const char *name,
     for (size_t i = 0; i < count; i++)
         diags_print(&in->diags, levels[i], in->manifest_name, in->text,
                     in->text_len, &text);
-    control_put(a, name, str_c(&text));
+    put_masked(a, name, str_c(&text), &in->secrets);
 }
 
 void view_diags(struct cJSON *a, const struct input *in)
@@ -208,8 +209,8 @@ void on_plan(struct control_req *req, void *user)
     view_diags(a, &in);
     if (plan != NULL) {
         plan_print(plan, &text);
-        control_put(a, "plan", str_c(&text));
-        cJSON_AddItemToObject(a, "tree", plan_json(plan));
+        put_masked(a, "plan", str_c(&text), &in.secrets);
+        cJSON_AddItemToObject(a, "tree", plan_json(plan, &in.secrets));
         plan_free(plan);
     }
     input_release(&in);
@@ -308,7 +309,28 @@ static const char *resource_status(const struct app_run *run,
     return "running";
 }
 
-struct cJSON *view_resources(const struct app_run *run)
+/* What was given to us, not said by us: "--token=x" is masked too. */
+static void put_hidden(struct cJSON *one, const char *name, const char *text,
+                       const struct app_run *run)
+{
+    cleanup_str struct str shown = { 0 };
+
+    mask_add(text == NULL ? "" : text, &run->input.secrets, &shown);
+    control_put(one, name, str_c(&shown));
+}
+
+/* The password of a database of ours is random, thrown away with it, and of use
+ * on this machine only: who wants to connect needs it. Another's is neither. */
+static void put_url(struct cJSON *one, const char *name, const char *url,
+                    const struct app_run *run, bool whole)
+{
+    if (whole)
+        control_put(one, name, url);
+    else
+        put_hidden(one, name, url, run);
+}
+
+struct cJSON *view_resources(const struct app_run *run, bool whole)
 {
     struct cJSON *list = cJSON_CreateArray();
 
@@ -320,8 +342,8 @@ struct cJSON *view_resources(const struct app_run *run)
 
         control_put(one, "name", res->name);
         control_put(one, "type", res->type);
-        control_put(one, "url", res->vars.url);
-        control_put(one, "host_url", outside);
+        put_url(one, "url", res->vars.url, run, whole || !res->external);
+        put_url(one, "host_url", outside, run, whole || !res->external);
         cJSON_AddNumberToObject(one, "host_port", port);
         cJSON_AddBoolToObject(one, "external", res->external);
         cJSON_AddStringToObject(one, "status", resource_status(run, res));
@@ -348,7 +370,7 @@ static void add_process(struct cJSON *list, const struct app_run *run,
     cJSON_AddStringToObject(one, "release", run->release);
     cJSON_AddNumberToObject(one, "started",
                             whole_seconds((uint64_t)item->started_ms));
-    control_put(one, "command", command);
+    put_hidden(one, "command", command, run);
     cJSON_AddStringToObject(one, "session", run->id);
     cJSON_AddItemToArray(list, one);
 }
@@ -394,29 +416,29 @@ void on_ps(struct control_req *req, void *user)
     control_answer(req, a);
 }
 
-/* {"NAME": what `view` makes of the app that was asked for}. */
-static void answer_view(struct control_req *req, struct rack *r,
-                        const char *name,
-                        struct cJSON *(*view)(const struct app_run *run))
+void on_services(struct control_req *req, void *user)
 {
-    struct app_run *run = asked_app(req, r);
+    struct app_run *run = asked_app(req, user);
     struct cJSON *a;
 
     if (run == NULL)
         return;
     a = cJSON_CreateObject();
-    cJSON_AddItemToObject(a, name, view(run));
+    cJSON_AddItemToObject(a, "services", view_services(run));
     control_answer(req, a);
-}
-
-void on_services(struct control_req *req, void *user)
-{
-    answer_view(req, user, "services", view_services);
 }
 
 void on_resources(struct control_req *req, void *user)
 {
-    answer_view(req, user, "resources", view_resources);
+    bool whole = strcmp(control_query(req, "secrets"), "1") == 0;
+    struct app_run *run = asked_app(req, user);
+    struct cJSON *a;
+
+    if (run == NULL)
+        return;
+    a = cJSON_CreateObject();
+    cJSON_AddItemToObject(a, "resources", view_resources(run, whole));
+    control_answer(req, a);
 }
 
 /* ---- environment -------------------------------------------------------- */

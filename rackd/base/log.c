@@ -6,10 +6,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
-/* The one global of the program: which components are debugged. */
+/* The globals of the program: which components are debugged, and what takes
+ * secrets out. */
 static char enabled[256];
+static log_filter_cb filter;
+static void *filter_user;
+
+void log_filter(log_filter_cb cb, void *user)
+{
+    filter = cb;
+    filter_user = user;
+}
 
 void log_init(const char *components)
 {
@@ -41,6 +51,7 @@ static void write_line(const char *level, const char *component,
                        const char *fmt, va_list ap)
 {
     cleanup_str struct str line = { 0 }, text = { 0 };
+    cleanup_free char *filtered = NULL;
     struct timespec now;
     struct tm tm;
     char when[32];
@@ -51,7 +62,9 @@ static void write_line(const char *level, const char *component,
     str_printf(&line, "%s.%03ldZ %s %s: ", when, now.tv_nsec / 1000000, level,
                component);
     str_vprintf(&text, fmt, ap);
-    add_escaped(&line, str_c(&text));
+    if (filter != NULL)
+        filtered = filter(str_c(&text), filter_user);
+    add_escaped(&line, filtered == NULL ? str_c(&text) : filtered);
     str_add_char(&line, '\n');
     if (write(STDERR_FILENO, str_c(&line), line.len) < 0)
         return; /* nowhere left to say it */

@@ -4,7 +4,8 @@
  *
  * RACKD_LOG=engine,run (or all) turns debug lines on, per component. The
  * modules base, manifest and plan do not log: they return errors. Never log a
- * value of an environment variable: it may be a secret.
+ * value of an environment variable: it may be a secret. Where one hides in a
+ * name or in the engine's words the filter takes it out.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -13,6 +14,11 @@
 
 /* Read RACKD_LOG. Call once, before any other function here. */
 void log_init(const char *components);
+
+/* Every text passes through `cb`, which returns what is to be written and
+ * frees nothing; the result is freed here. NULL: none. It must not log. */
+typedef char *(*log_filter_cb)(const char *text, void *user);
+void log_filter(log_filter_cb cb, void *user);
 
 bool log_wants(const char *component);
 

@@ -254,11 +254,17 @@ void control_error(struct control_req *req, int status, const char *fmt, ...)
     send_json(req, status, json);
 }
 
-void control_stream(struct control_req *req, control_gone_cb on_gone,
-                    void *user)
+void control_on_gone(struct control_req *req, control_gone_cb on_gone,
+                     void *user)
 {
     req->on_gone = on_gone;
     req->gone_user = user;
+}
+
+void control_stream(struct control_req *req, control_gone_cb on_gone,
+                    void *user)
+{
+    control_on_gone(req, on_gone, user);
     if (req->http != NULL)
         httpd_stream(req->http, 200, "application/x-ndjson");
 }

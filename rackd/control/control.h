@@ -28,8 +28,10 @@ struct control_req;
 struct err;
 struct str;
 
-/* Events a client has not read yet: above this, hold log lines back. */
+/* Events a client has not read yet: above the first hold log lines back, above
+ * the second leave out what a later event makes up for. */
 #define CONTROL_HIGH_WATER ((size_t)1 << 20)
+#define CONTROL_FULL       ((size_t)4 << 20)
 
 typedef void (*control_handler)(struct control_req *req, void *user);
 typedef void (*control_gone_cb)(struct control_req *req, void *user);
@@ -72,6 +74,9 @@ void control_error(struct control_req *req, int status, const char *fmt, ...)
 
 void control_stream(struct control_req *req, control_gone_cb on_gone,
                     void *user);
+/* The stream has another owner from here on. */
+void control_on_gone(struct control_req *req, control_gone_cb on_gone,
+                     void *user);
 /* Takes `event`. */
 void control_event(struct control_req *req, struct cJSON *event);
 /* A line that is JSON already, with its '\n'. */

@@ -14,9 +14,9 @@
 struct err;
 
 /* A line longer than this is handed out in pieces, none of which ends inside
- * a UTF-8 sequence. As JSON it can be six times as long, and 64 MiB waiting
- * for a client end its connection: a line must not end a session. */
-#define DEMUX_LINE_MAX ((size_t)8 << 20)
+ * a UTF-8 sequence. As JSON a piece can be six times as long, and one is kept
+ * per stream that never ends its line: pieces bound rackd's memory. */
+#define DEMUX_LINE_MAX ((size_t)512 << 10)
 
 enum demux_stream { DEMUX_STDOUT, DEMUX_STDERR };
 

@@ -316,6 +316,14 @@ void hub_unsubscribe(struct hub_sub *sub)
     free_if_over(h);
 }
 
+void hub_hand_over(struct hub_sub *sub, hub_wake_cb on_wake, hub_end_cb on_end,
+                   void *user)
+{
+    sub->on_wake = on_wake;
+    sub->on_end = on_end;
+    sub->user = user;
+}
+
 static size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;

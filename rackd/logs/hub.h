@@ -69,6 +69,10 @@ struct hub_sub *hub_subscribe(struct hub *h, const struct hub_filter *filter,
 const struct hub_line *hub_next(struct hub_sub *sub, uint64_t *lost);
 void hub_unsubscribe(struct hub_sub *sub);
 
+/* What waits, and what comes, is another's from here on. */
+void hub_hand_over(struct hub_sub *sub, hub_wake_cb on_wake, hub_end_cb on_end,
+                   void *user);
+
 /* The last `count` lines of `source`, oldest first, joined by '\n' with
  * "  | " before each; for error messages. The caller frees it. */
 char *hub_last(const struct hub *h, const char *source, size_t count);

@@ -17,6 +17,12 @@
 
 #define BACKLOG 128
 
+/* So many may be hearing, at once, why they are turned away. */
+#define TURNED_AWAY_MAX 32
+
+/* What others can make happen as often as they like is said so often. */
+#define WARN_EVERY_MS 1000
+
 struct listener {
     struct httpd *server;
     union {
@@ -38,7 +44,8 @@ struct httpd {
     void *user;
     struct listener *listeners;
     struct conn *conns;
-    size_t conn_count;
+    size_t conn_count, turned_away; /* the latter among the former */
+    uint64_t warned;                /* loop clock; 0: never */
     uv_timer_t anchor; /* so that there is always a handle to close */
     size_t open;       /* listeners, connections, the anchor */
     unsigned idle_ms;
@@ -197,19 +204,39 @@ int httpd_listen_tcp(struct httpd *d, int *port, struct err *err)
     return 0;
 }
 
+static bool may_warn(struct httpd *d)
+{
+    uint64_t now = uv_now(d->loop);
+
+    if (d->warned != 0 && now - d->warned < WARN_EVERY_MS)
+        return false;
+    d->warned = now;
+    return true;
+}
+
+/* Without a descriptor to spare libuv takes the client and hangs up on it, so
+ * that its waiting does not keep the loop busy. */
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct listener *l = container_of(stream, struct listener, u.stream);
 
-    if (status < 0) /* no descriptors left: libuv has refused the client */
-        log_warn("httpd", "cannot accept: %s", uv_strerror(status));
-    else
+    if (status == 0)
         conn_accept(l->server, stream, l->is_tcp);
+    else if (may_warn(l->server))
+        log_warn("httpd", "cannot accept: %s", uv_strerror(status));
 }
 
 bool httpd_is_full(const struct httpd *d)
 {
-    return d->conn_count > HTTPD_CONNS_MAX;
+    return d->conn_count - d->turned_away > HTTPD_CONNS_MAX;
+}
+
+bool httpd_turn_away(struct conn *c)
+{
+    struct httpd *d = c->server;
+
+    c->turned_away = true;
+    return ++d->turned_away <= TURNED_AWAY_MAX;
 }
 
 /* The socket's mode keeps others out; this holds where that was changed. */
@@ -224,7 +251,7 @@ bool httpd_may_enter(const struct conn *c, bool is_tcp)
     if (uv_fileno(&c->u.handle, &fd) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return false;
-    if (peer.uid != geteuid())
+    if (peer.uid != geteuid() && may_warn(c->server))
         log_warn("httpd", "refused a client of uid %d", (int)peer.uid);
     return peer.uid == geteuid();
 }
@@ -240,6 +267,7 @@ void httpd_remove(struct httpd *d, struct conn *c)
 {
     DL_DELETE(d->conns, c);
     d->conn_count--;
+    d->turned_away -= c->turned_away;
     one_gone(d);
 }
 

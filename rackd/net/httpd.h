@@ -16,12 +16,12 @@
  * on_gone has returned. on_gone is how a lease ends: it runs exactly once if
  * the connection closes before the answer is complete, and never otherwise.
  * Malformed requests are answered 400 and closed. Peers of another uid are
- * refused (SO_PEERCRED; unix sockets only). At most HTTPD_CONNS_MAX
- * connections; a client that sends no whole request for HTTPD_IDLE_MS is
- * dropped (not while an answer of ours is open). A client counts as gone when
- * it ends its sending side, and when 64 MiB wait for it. All callbacks run from
- * the loop, never from inside a function of this header. A process that uses
- * this ignores SIGPIPE.
+ * answered 403 whatever they ask (SO_PEERCRED; unix sockets only), and a client
+ * that comes when HTTPD_CONNS_MAX are there 503. A client that sends no whole
+ * request for HTTPD_IDLE_MS is dropped (not while an answer of ours is open). A
+ * client counts as gone when it ends its sending side, and when 64 MiB wait for
+ * it. All callbacks run from the loop, never from inside a function of this
+ * header. A process that uses this ignores SIGPIPE.
  */
 #ifndef NET_HTTPD_H
 #define NET_HTTPD_H

@@ -12,7 +12,11 @@
 /* How long a client may take to hang up after the last answer. */
 #define LINGER_MS 2000
 
+#define TEXT_OF(number)     TEXT_OF_RAW(number)
+#define TEXT_OF_RAW(number) #number
+
 /* In order of time. */
+static void turn_away(struct conn *c, int status, const char *text);
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 static void on_timer(uv_timer_t *timer);
@@ -46,8 +50,7 @@ void conn_accept(struct httpd *server, uv_stream_t *listener, bool is_tcp)
     sendq_init(&c->out, &c->u.stream, on_idle);
     httphead_init(&c->head, HTTPHEAD_REQUEST, HTTPD_HEAD_MAX, HTTPD_BODY_MAX);
     httpd_add(server, c);
-    if (uv_accept(listener, &c->u.stream) < 0 || httpd_is_full(server) ||
-        !httpd_may_enter(c, is_tcp)) {
+    if (uv_accept(listener, &c->u.stream) < 0) {
         conn_drop(c);
         return;
     }
@@ -55,6 +58,22 @@ void conn_accept(struct httpd *server, uv_stream_t *listener, bool is_tcp)
         uv_tcp_nodelay(&c->u.tcp, 1);
     set_timer(c, httpd_idle_ms(c->server));
     uv_read_start(&c->u.stream, on_alloc, on_read);
+    if (!httpd_may_enter(c, is_tcp))
+        turn_away(c, 403, "this rackd belongs to another user");
+    else if (httpd_is_full(server))
+        turn_away(c, 503,
+                  "too many clients: " TEXT_OF(
+                      HTTPD_CONNS_MAX) " are connected; close some (cvx logs "
+                                       "-f?), then try again");
+}
+
+/* What it asks does not matter: the answer goes out first. */
+static void turn_away(struct conn *c, int status, const char *text)
+{
+    if (httpd_turn_away(c))
+        refuse(c, status, text);
+    else
+        conn_drop(c);
 }
 
 /* One buffer for every connection would do, but then it would be a global. */

@@ -47,6 +47,7 @@ struct conn {
     bool said_continue;    /* 100, to a client that asked first */
     bool close_after;      /* the answer */
     bool got_eof;          /* the client sends no more */
+    bool turned_away;      /* at the door: hears why, and is no client */
     struct conn *prev, *next;
 };
 
@@ -85,6 +86,9 @@ void httpd_add(struct httpd *d, struct conn *c);
 void httpd_remove(struct httpd *d, struct conn *c);
 bool httpd_is_full(const struct httpd *d);
 bool httpd_may_enter(const struct conn *c, bool is_tcp);
+/* Counts one that is turned away; false: so many are that it is not even told
+ * why. */
+bool httpd_turn_away(struct conn *c);
 unsigned httpd_idle_ms(const struct httpd *d);
 void httpd_deliver(struct httpd *d, struct httpd_req *req);
 

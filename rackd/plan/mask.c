@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/env.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "plan/plan.h"
@@ -13,6 +14,9 @@
 
 /* A shorter text is found in too many words that are no secret. */
 #define KNOWN_MIN 6
+
+/* The same, of what is known to be a secret by its looks only. */
+#define LOOKS_MIN 8
 
 static bool is_any(const char *word, size_t len, const char *const *list)
 {
@@ -90,17 +94,76 @@ static void sort_by_length(struct strv *list)
         }
 }
 
+/* The password of a URL, as it stands there. */
+static void collect_login(struct strv *out, const char *text)
+{
+    const char *login = strstr(text, "://");
+    cleanup_free char *password = NULL;
+    const char *colon;
+    size_t len;
+
+    if (login == NULL)
+        return;
+    login += 3;
+    len = url_login_len(login);
+    colon = memchr(login, ':', len);
+    if (colon == NULL)
+        return;
+    password = str_dup_len(colon + 1, len - (size_t)(colon + 1 - login));
+    collect(out, password);
+}
+
+static void collect_pairs(struct strv *out, const struct strv *pairs)
+{
+    for (size_t i = 0; i < pairs->len; i++) {
+        const char *pair = pairs->v[i], *eq = strchr(pair, '=');
+
+        if (eq == NULL)
+            continue;
+        if (mask_is_secret(pair, (size_t)(eq - pair)))
+            collect(out, eq + 1);
+        collect_login(out, eq + 1);
+    }
+}
+
 void mask_collect(const struct plan *p, struct strv *out)
 {
     for (size_t i = 0; i < p->resources.len; i++)
         collect(out, p->resources.v[i].vars.pass);
     for (size_t i = 0; i < p->auths.len; i++)
         collect(out, p->auths.v[i].password);
-    for (size_t i = 0; i < p->build_env.len; i++) {
-        const char *pair = p->build_env.v[i], *eq = strchr(pair, '=');
+    for (size_t i = 0; i < p->services.len; i++) {
+        collect_pairs(out, &p->services.v[i].container.env);
+        collect_pairs(out, &p->services.v[i].init_container.env);
+    }
+    collect_pairs(out, &p->build_env);
+    sort_by_length(out);
+}
 
-        if (eq != NULL && mask_is_secret(pair, (size_t)(eq - pair)))
-            collect(out, eq + 1);
+static bool looks_secret(const char *value)
+{
+    bool letter = false, digit = false;
+
+    if (strlen(value) < LOOKS_MIN || *value == '/' ||
+        strstr(value, "://") != NULL)
+        return false;
+    for (const char *c = value; *c != '\0'; c++) {
+        letter |= isalpha((unsigned char)*c) != 0;
+        digit |= isdigit((unsigned char)*c) != 0;
+    }
+    return letter && digit;
+}
+
+void mask_collect_env(const struct env *env, const char *source,
+                      struct strv *out)
+{
+    for (size_t i = 0; i < env->len; i++) {
+        const struct env_var *var = &env->v[i];
+
+        if (mask_is_secret(var->key, strlen(var->key)) ||
+            (strcmp(var->source, source) == 0 && looks_secret(var->value)))
+            collect(out, var->value);
+        collect_login(out, var->value);
     }
     sort_by_length(out);
 }
@@ -111,9 +174,10 @@ void mask_collect(const struct plan *p, struct strv *out)
 struct masking {
     const char *text, *at;
     const char *hide, *hide_end;
+    bool prose; /* for people: see mask_text() */
 };
 
-static void add_shown(struct str *out, char c)
+static void add_escaped(struct str *out, char c)
 {
     if (c == '\n')
         str_add(out, "\\n");
@@ -173,27 +237,44 @@ static void look_ahead(struct masking *m)
         return;
     if (done >= 3 && memcmp(m->at - 3, "://", 3) == 0)
         expect_login(m);
-    else if (done >= 1 && m->at[-1] == '=')
+    else if (done >= 1 && m->at[-1] == '=' && !m->prose)
         expect_value(m);
+}
+
+static void mask(struct masking *m, const struct strv *known, struct str *out)
+{
+    m->at = m->hide = m->hide_end = m->text;
+    while (*m->at != '\0') {
+        size_t len = known_len(m->at, known);
+
+        look_ahead(m);
+        if (m->hide <= m->at && m->at + len < m->hide_end)
+            len = (size_t)(m->hide_end - m->at);
+        if (len > 0) {
+            str_add(out, MASK);
+            m->at += len;
+        } else if (m->prose) {
+            str_add_char(out, *m->at++);
+        } else {
+            add_escaped(out, *m->at++);
+        }
+    }
 }
 
 void mask_add(const char *text, const struct strv *known, struct str *out)
 {
-    struct masking m = {
-        .text = text, .at = text, .hide = text, .hide_end = text
-    };
+    struct masking m = { .text = text };
 
-    while (*m.at != '\0') {
-        size_t len = known_len(m.at, known);
+    mask(&m, known, out);
+}
 
-        look_ahead(&m);
-        if (m.hide <= m.at && m.at + len < m.hide_end)
-            len = (size_t)(m.hide_end - m.at);
-        if (len > 0) {
-            str_add(out, MASK);
-            m.at += len;
-        } else {
-            add_shown(out, *m.at++);
-        }
-    }
+char *mask_text(const char *text, const struct strv *known)
+{
+    struct masking m = { .text = text, .prose = true };
+    struct str out = { 0 };
+
+    if (text == NULL)
+        return NULL;
+    mask(&m, known, &out);
+    return str_take(&out);
 }

@@ -5,10 +5,12 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/strv.h"
 
@@ -172,6 +174,36 @@ static void wrapping_puts_the_context_in_front(void **state)
     assert_string_equal(err.msg, "service web: disk full");
 }
 
+static char *only_stars(const char *text, void *user)
+{
+    struct str out = { 0 };
+
+    str_printf(&out, "%s(%zu)", (const char *)user, strlen(text));
+    return str_take(&out);
+}
+
+static void log_lines_pass_the_filter(void **state)
+{
+    int before = dup(STDERR_FILENO), ends[2];
+    char mark[] = "***", got[512] = "";
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_filter(only_stars, mark);
+    log_warn("test", "open %s", "sesame");
+    log_filter(NULL, NULL);
+    log_warn("test", "plain\n");
+    dup2(before, STDERR_FILENO);
+    assert_true(read(ends[0], got, sizeof(got) - 1) > 0);
+    assert_null(strstr(got, "sesame"));
+    assert_non_null(strstr(got, "Z warn test: ***(11)\n"));
+    assert_non_null(strstr(got, "Z warn test: plain\\x0a\n"));
+    close(ends[0]);
+    close(ends[1]);
+    close(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +217,7 @@ int main(void)
         cmocka_unit_test(diag_counts_what_it_does_not_keep),
         cmocka_unit_test(diag_survives_any_bytes),
         cmocka_unit_test(wrapping_puts_the_context_in_front),
+        cmocka_unit_test(log_lines_pass_the_filter),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

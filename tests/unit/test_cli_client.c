@@ -211,6 +211,70 @@ static void a_link_instead_of_the_directory_is_refused(void **state)
     assert_non_null(strstr(err.msg, "is no directory"));
 }
 
+static void a_directory_others_can_look_into_is_closed(void **state)
+{
+    struct place *p = *state;
+    struct err err = { 0 };
+    cleanup_free char *dir = xasprintf("%s/cvx", p->dir);
+
+    assert_int_equal(mkdir(dir, 0755), 0);
+    assert_int_equal(chmod(dir, 0755), 0);
+    assert_int_equal(client_open(&p->client, CLIENT_START, &err), 0);
+    assert_int_equal(mode_of(p, "cvx"), 0700);
+}
+
+static void any_umask_gives_the_same_modes(void **state)
+{
+    static const mode_t masks[] = { 0, 0777, 0277 };
+    struct place *p = *state;
+
+    for (int i = 0; i < 3; i++) {
+        cleanup_free char *clear = xasprintf("rm -rf '%s/cvx'", p->dir);
+        struct err err = { 0 };
+        mode_t before = umask(masks[i]);
+
+        if (client_open(&p->client, CLIENT_START, &err) < 0)
+            fail_msg("%s", err.msg);
+        umask(before);
+        assert_int_equal(mode_of(p, "cvx"), 0700);
+        assert_int_equal(mode_of(p, "cvx/rackd.lock"), 0600);
+        assert_int_equal(mode_of(p, "cvx/rackd.log"), 0600);
+        client_quit(&p->client, &err);
+        client_release(&p->client);
+        assert_int_equal(system(clear), 0);
+    }
+}
+
+/* A link of that name in rackd's directory, to a file that must stay empty. */
+static void assert_link_is_refused(struct place *p, const char *name,
+                                   const char *text)
+{
+    cleanup_free char *dir = xasprintf("%s/cvx", p->dir);
+    cleanup_free char *link = xasprintf("%s/%s", dir, name);
+    cleanup_free char *aim = xasprintf("%s/aim", p->dir);
+    struct err err = { 0 };
+    struct stat st;
+
+    mkdir(dir, 0700);
+    assert_int_equal(close(open(aim, O_WRONLY | O_CREAT, 0644)), 0);
+    assert_int_equal(symlink(aim, link), 0);
+    assert_int_equal(client_open(&p->client, CLIENT_START, &err), -1);
+    assert_non_null(strstr(err.msg, text));
+    assert_non_null(strstr(err.msg, link));
+    assert_int_equal(stat(aim, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_int_equal(unlink(link), 0);
+    client_release(&p->client);
+}
+
+static void links_in_place_of_rackds_files_are_refused(void **state)
+{
+    assert_link_is_refused(*state, "rackd.sock", "a link, not a socket: ");
+    assert_link_is_refused(*state, "rackd.lock", "a link, not a lock: ");
+    assert_link_is_refused(*state, "rackd.log", "a link, not a log: ");
+}
+
 static void a_runtime_directory_that_is_not_there_means_home(void **state)
 {
     struct place *p = *state;
@@ -508,6 +572,9 @@ int main(int argc, char **argv)
         placed(rackd_inherits_no_descriptor),
         placed(a_directory_others_can_write_to_is_refused),
         placed(a_link_instead_of_the_directory_is_refused),
+        placed(a_directory_others_can_look_into_is_closed),
+        placed(any_umask_gives_the_same_modes),
+        placed(links_in_place_of_rackds_files_are_refused),
         placed(a_runtime_directory_that_is_not_there_means_home),
         placed(an_idle_rackd_of_another_build_is_replaced),
         placed(a_busy_rackd_of_another_build_stays),

@@ -287,6 +287,25 @@ static void wrong_flags_are_named(void **state)
     assert_bad_flags("--follow=1", "flag takes no value: --follow");
 }
 
+static void values_leave_the_command_line(void **state)
+{
+    char words[][24] = { "A=secret", "-e",        "B=secret=1",   "-eC=secret",
+                         "-e=D=se",  "--env=E=s", "--env-file=f", "web" };
+    char *argv[9] = { NULL };
+    cleanup_strv struct strv left = { 0 };
+    cleanup_free char *all = NULL;
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        argv[i] = words[i];
+    flags_hide(argv);
+    for (int i = 0; i < 8; i++)
+        strv_add(&left, argv[i]);
+    all = strv_join(&left, " ");
+    assert_string_equal(all, "A=****** -e B=******** -eC=****** -e=D=** "
+                             "--env=E=* --env-file=f web");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +324,7 @@ int main(void)
         cmocka_unit_test(colours_follow_flag_then_environment_then_terminal),
         cmocka_unit_test(flags_and_arguments_come_in_any_order),
         cmocka_unit_test(wrong_flags_are_named),
+        cmocka_unit_test(values_leave_the_command_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

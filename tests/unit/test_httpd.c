@@ -8,10 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -1025,15 +1027,18 @@ static void client_of_another_user_is_refused(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        char buf[64];
+        char buf[512] = "";
 
         snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->path);
         if (setuid(65534) < 0 ||
-            connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+            connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+            write(fd, "GET /a HTTP/1.1\r\n\r\n", 19) < 0 ||
+            read(fd, buf, sizeof(buf) - 1) <= 0)
             _exit(3);
-        if (write(fd, "GET /a HTTP/1.1\r\n\r\n", 19) < 0)
-            _exit(0);
-        _exit(read(fd, buf, sizeof(buf)) > 0 ? 4 : 0);
+        _exit(strncmp(buf, "HTTP/1.1 403 ", 13) == 0 &&
+                      strstr(buf, "belongs to another user") != NULL
+                  ? 0
+                  : 4);
     }
     for (int i = 0; i < 500 && waitpid(pid, &status, WNOHANG) == 0; i++)
         loop_run_until(&f->loop, &never, 10);
@@ -1041,29 +1046,110 @@ static void client_of_another_user_is_refused(void **state)
     assert_int_equal(f->requests, 0);
 }
 
-static void connections_are_limited(void **state)
+/* So many connections, each heard by the server. */
+static void connect_many(struct fix *f, int *fds, int count)
 {
-    struct fix *f = *state;
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    int fds[HTTPD_CONNS_MAX + 20], refused = 0;
-    char c;
 
     snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->path);
-    for (int i = 0; i < HTTPD_CONNS_MAX + 20; i++) {
+    for (int i = 0; i < count; i++) {
         fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
         assert_int_equal(
             connect(fds[i], (struct sockaddr *)&addr, sizeof(addr)), 0);
         uv_run(&f->loop, UV_RUN_NOWAIT);
     }
     run_ms(f, 20);
-    assert_int_equal(httpd_conns(f->server), HTTPD_CONNS_MAX);
-    for (int i = 0; i < HTTPD_CONNS_MAX + 20; i++) {
-        refused += read(fds[i], &c, 1) == 0;
+}
+
+static void close_many(struct fix *f, const int *fds, int count)
+{
+    for (int i = 0; i < count; i++)
         close(fds[i]);
-    }
-    assert_int_equal(refused, 20);
     run_ms(f, 20);
+}
+
+static void one_client_too_many_is_told_so(void **state)
+{
+    struct fix *f = *state;
+    struct client *stream = client(f);
+    int fds[HTTPD_CONNS_MAX], more[2];
+    char buf[512] = "";
+
+    say(stream, "GET /stream HTTP/1.1\r\n\r\n");
+    assert_true(hears(f, stream, "one"));
+    connect_many(f, fds, HTTPD_CONNS_MAX - 1);
+    assert_int_equal(read(fds[HTTPD_CONNS_MAX - 2], buf, 1), -1);
+    connect_many(f, more, 1);
+    assert_true(read(more[0], buf, sizeof(buf) - 1) > 0);
+    assert_int_equal(strncmp(buf, "HTTP/1.1 503 ", 13), 0);
+    assert_non_null(strstr(buf, "\"error\":\"too many clients: 256 are "));
+
+    /* Those who are there notice nothing, and one that leaves makes room. */
+    httpd_write(f->held, "two\n", 4);
+    assert_true(hears(f, stream, "two"));
+    close(fds[0]);
+    run_ms(f, 20);
+    connect_many(f, &more[1], 1);
+    assert_int_equal(write(more[1], "GET / HTTP/1.1\r\n\r\n", 18), 18);
+    run_ms(f, 20);
+    assert_true(read(more[1], buf, sizeof(buf) - 1) > 0);
+    assert_int_equal(strncmp(buf, "HTTP/1.1 200 ", 13), 0);
+    close_many(f, fds + 1, HTTPD_CONNS_MAX - 2);
+    close_many(f, more, 2);
+    assert_int_equal(httpd_conns(f->server), 1);
+}
+
+static void those_turned_away_are_limited_too(void **state)
+{
+    enum { MANY = HTTPD_CONNS_MAX + 300 };
+    struct fix *f = *state;
+    int fds[MANY], told = 0, ended = 0;
+    char c;
+
+    connect_many(f, fds, MANY);
+    assert_in_range(httpd_conns(f->server), HTTPD_CONNS_MAX,
+                    HTTPD_CONNS_MAX + 32);
+    for (int i = 0; i < MANY; i++) {
+        ssize_t n = read(fds[i], &c, 1);
+
+        told += n == 1;
+        ended += n == 0;
+    }
+    assert_int_equal(told, 32);
+    assert_int_equal(told + ended, 300);
+    close_many(f, fds, MANY);
     assert_int_equal(httpd_conns(f->server), 0);
+}
+
+static void no_descriptor_left_is_no_busy_loop(void **state)
+{
+    struct fix *f = *state;
+    struct rlimit before, tight;
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    clock_t used;
+    char buf[64] = "";
+
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->path);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = (rlim_t)fd + 1; /* what is open is all there can be */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    used = clock();
+    run_ms(f, 300);
+    used = clock() - used;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(used < CLOCKS_PER_SEC / 10);
+    assert_int_equal(read(fd, buf, sizeof(buf)), 0); /* it is hung up on */
+    close(fd);
+
+    connect_many(f, &fd, 1);
+    assert_int_equal(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+    run_ms(f, 20);
+    assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
+    assert_int_equal(strncmp(buf, "HTTP/1.1 200 ", 13), 0);
+    close(fd);
 }
 
 static void on_answer(const struct httpc_res *res, const struct err *err,
@@ -1185,7 +1271,9 @@ int main(void)
         T(file_in_the_way_is_left_alone),
         T(impossible_paths_are_errors),
         T(client_of_another_user_is_refused),
-        T(connections_are_limited),
+        T(one_client_too_many_is_told_so),
+        T(those_turned_away_are_limited_too),
+        T(no_descriptor_left_is_no_busy_loop),
         T(tcp_is_served_on_the_loopback),
         T(refusal_reaches_a_client_that_still_sends),
     };

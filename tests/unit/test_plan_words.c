@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifest/manifest.h"
@@ -438,6 +439,39 @@ static void keys_that_look_secret_are_known_by_their_words(void **state)
             fail_msg("%s", open[i]);
 }
 
+static void raw_text_is_masked_and_keeps_its_lines(void **state)
+{
+    cleanup_strv struct strv known = { 0 };
+    cleanup_free char *out = NULL;
+
+    (void)state;
+    strv_add(&known, "hunter2x");
+    out = mask_text("a\thunter2x\npg://u:p@h\nset API_KEY=value", &known);
+    assert_string_equal(out, "a\t****\npg://u:****@h\nset API_KEY=value");
+    assert_null(mask_text(NULL, &known));
+}
+
+static void secrets_of_an_environment_are_found(void **state)
+{
+    cleanup_env struct env env = { 0 };
+    cleanup_strv struct strv known = { 0 };
+    cleanup_free char *all = NULL;
+
+    (void)state;
+    env_set(&env, "API_TOKEN", "tok-of-dotenv", ".env");
+    env_set(&env, "API_KEY", "tiny", ".env"); /* in too many words */
+    env_set(&env, "PLAIN", "abc123def456", ".env");
+    env_set(&env, "STORED", "stored123", "cvx env set");
+    env_set(&env, "MODE", "production", "cvx env set");
+    env_set(&env, "LISTEN", "30003000", "cvx env set");
+    env_set(&env, "PLACE", "/srv/app2/x", "cvx env set");
+    env_set(&env, "SITE", "http://localhost:3000", "cvx env set");
+    env_set(&env, "DB_URL", "pg://me:pw-of-url@h/d", ".env");
+    mask_collect_env(&env, "cvx env set", &known);
+    all = strv_join(&known, " ");
+    assert_string_equal(all, "tok-of-dotenv stored123 pw-of-url");
+}
+
 static void check_mask(const char *text, const char *want)
 {
     cleanup_strv struct strv known = { 0 };
@@ -548,6 +582,8 @@ int main(void)
         cmocka_unit_test(unknown_braces_stay_in_a_template),
         cmocka_unit_test(keys_that_look_secret_are_known_by_their_words),
         cmocka_unit_test(passwords_are_masked_wherever_they_stand),
+        cmocka_unit_test(raw_text_is_masked_and_keeps_its_lines),
+        cmocka_unit_test(secrets_of_an_environment_are_found),
         cmocka_unit_test(a_secret_that_holds_another_is_masked_whole),
         cmocka_unit_test(an_apps_name_is_made_valid),
     };

@@ -9,12 +9,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "control/control.h"
 #include "net/httpc.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
@@ -219,6 +222,12 @@ static void has(const struct asked *a, const char *text)
 {
     if (strstr(str_c(&a->got), text) == NULL)
         fail_msg("no %s in:\n%s", text, str_c(&a->got));
+}
+
+static void never_has(const struct asked *a, const char *text)
+{
+    if (strstr(str_c(&a->got), text) != NULL)
+        fail_msg("%s in:\n%s", text, str_c(&a->got));
 }
 
 static void wait_for(struct asked *a, const char *text)
@@ -428,7 +437,7 @@ static void line_of_many_megabytes_does_not_end_the_session(void **state)
 {
     struct fix *f = *state;
     struct asked *a = become_ready(f);
-    size_t len = (size_t)12 << 20;
+    size_t len = (size_t)6 << 20;
     cleanup_free char *frame = xcalloc(1, len + 8);
 
     frame[0] = 1; /* stdout, then the length; NUL bytes are six in JSON */
@@ -441,6 +450,167 @@ static void line_of_many_megabytes_does_not_end_the_session(void **state)
     assert_true(a->got.len > len * 6);
     call(f, 1, "GET", "/sessions", NULL);
     has(&f->asked[1], "\"state\":\"ready\"");
+}
+
+/* ---- clients that do not read ------------------------------------------- */
+
+/* Asks for a start, or for anything, and reads nothing. */
+static int ask_and_sleep(struct fix *f, const char *request)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->socket);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+    return fd;
+}
+
+static int start_and_sleep(struct fix *f)
+{
+    cleanup_free char *request =
+        xasprintf("POST /start HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s",
+                  strlen(f->body), f->body);
+    int fd = ask_and_sleep(f, request);
+    struct asked *a = call(f, 1, "GET", "/sessions", NULL);
+
+    for (int i = 0; i < 200 && strstr(str_c(&a->got), "ready") == NULL; i++) {
+        run_for(f, 10);
+        a = call(f, 1, "GET", "/sessions", NULL);
+    }
+    has(a, "\"state\":\"ready\"");
+    return fd;
+}
+
+/* It awakes: reads until it has seen `text`. */
+static void read_until(struct fix *f, int fd, struct asked *into,
+                       const char *text)
+{
+    char buf[65536];
+
+    str_cut(&into->got, 0);
+    for (int i = 0; i < 2000 && strstr(str_c(&into->got), text) == NULL; i++) {
+        ssize_t n = read(fd, buf, sizeof(buf));
+
+        if (n > 0)
+            str_add_len(&into->got, buf, (size_t)n);
+        run_for(f, 1);
+    }
+    if (strstr(str_c(&into->got), text) == NULL)
+        fail_msg("no %s in %zu bytes", text, into->got.len);
+}
+
+/* `count` lines of 1000 bytes, the last of them `last`. */
+static void print_lines(struct fix *f, int count, const char *last)
+{
+    struct str out = { 0 };
+    char line[1001];
+
+    memset(line, 'x', 1000);
+    line[1000] = '\0';
+    for (int i = 0; i < count; i++) {
+        const char *text = i == count - 1 ? last : line;
+        size_t len = strlen(text) + 1;
+        char head[8] = { 1, 0, 0, 0, 0, 0, (char)(len >> 8), (char)len };
+
+        str_add_len(&out, head, 8);
+        str_printf(&out, "%s\n", text);
+    }
+    fake_engine_push(f->fake, "/containers/web1/attach", str_c(&out), out.len);
+    for (int i = 0; i < 50; i++)
+        run_for(f, 4);
+    str_release(&out);
+}
+
+static void web_dies(struct fix *f)
+{
+    static const char died[] =
+        "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":"
+        "\"web1\",\"Attributes\":{\"exitCode\":\"3\"}}}\n";
+
+    fake_engine_push(f->fake, "/events", died, strlen(died));
+    fake_engine_finish(f->fake, "/containers/web1/attach");
+    run_for(f, 50);
+}
+
+static void
+session_of_a_sleeping_client_lives_and_is_told_how_it_stands(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = &f->asked[0];
+    int fd = start_and_sleep(f);
+
+    f->rack->full_bytes = 256 << 10;
+    print_lines(f, 12000, "the last line");
+    web_dies(f);
+    wait_asked(f, "/containers/web1/start", 2); /* it is started again */
+    assert_true(control_queued(f->rack->runs->req) < 2 << 20);
+    call(f, 1, "GET", "/ps?app=demo", NULL);
+    has(&f->asked[1], "\"service\":\"web\",\"status\":\"running\"");
+
+    read_until(f, fd, a, "the last line");
+    never_has(a, "\"state\":\"exited\"");
+    has(a, "\"type\":\"lost\",");
+    has(a, "\"lines\":0,\"events\":");
+    assert_non_null(strstr(strstr(str_c(&a->got), "\"events\":"),
+                           "\"name\":\"web\",\"replica\":0,\"state\":"
+                           "\"ready\""));
+    web_dies(f); /* who reads again is told of everything again */
+    read_until(f, fd, a, "\"state\":\"exited\"");
+    close(fd);
+    wait_sessions(f, NO_SESSIONS);
+}
+
+static void what_was_missed_is_told_as_soon_as_all_is_read(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = become_ready(f);
+
+    f->rack->full_bytes = 0; /* nobody reads fast enough, but no line waits */
+    web_dies(f);
+    wait_for(a, "\"lines\":0,\"events\":");
+    f->rack->full_bytes = CONTROL_FULL;
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    has(a, "\"type\":\"removed\"");
+}
+
+static void client_that_sleeps_through_the_end_hears_it_later(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = &f->asked[0];
+    cleanup_free char *follow =
+        xasprintf("GET /logs?app=demo&follow=1 HTTP/1.1\r\n\r\n");
+    int fd = start_and_sleep(f), reader = ask_and_sleep(f, follow);
+
+    print_lines(f, 12000, "the last line");
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    has(&f->asked[1], "\"type\":\"removed\"");
+    wait_sessions(f, NO_SESSIONS); /* nobody waits for who sleeps */
+    read_until(f, fd, a, "\"type\":\"end\",");
+    has(a, "the last line");
+    has(a, "\"type\":\"removed\"");
+    has(a, "\"type\":\"lost\",");
+    read_until(f, reader, a, "\"type\":\"end\",");
+    has(a, "the last line");
+    has(a, "\"type\":\"lost\",");
+    close(fd);
+    close(reader);
+}
+
+static void clients_that_never_awake_keep_no_rack_from_ending(void **state)
+{
+    struct fix *f = *state;
+    int fd = start_and_sleep(f);
+
+    print_lines(f, 5000, "the last line");
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    wait_sessions(f, NO_SESSIONS);
+    rack_quit(f->rack); /* teardown() checks that nothing is left */
+    for (int i = 0; i < 100 && access(f->socket, F_OK) == 0; i++)
+        run_for(f, 10);
+    assert_int_equal(access(f->socket, F_OK), -1);
+    close(fd);
 }
 
 static void what_could_not_be_removed_is_swept_by_the_next_start(void **state)
@@ -505,6 +675,87 @@ static void environment_is_set_and_read_back(void **state)
                         "{\"key\":\"B\",\"value\":\"2\"}]}");
 }
 
+static void write_env(struct fix *f, const char *text)
+{
+    cleanup_free char *path = xasprintf("%s/demo/.env", f->root);
+    FILE *out = fopen(path, "we");
+
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+/* An app with a secret of every sort; its web prints none. */
+static void secretive_app(struct fix *f)
+{
+    write_env(f, "API_TOKEN=sesame-of-env\n"
+                 "DB_URL=postgres://me:sesame-of-url@db.example.com/shop\n");
+    write_manifest(f, "resources:\n  db: {type: postgres}\n"
+                      "services:\n  web:\n    image: web:1\n"
+                      "    command: serve --with ${API_TOKEN} sesame2store\n"
+                      "    environment: [API_TOKEN, PLAIN]\n"
+                      "    resources: [db]\n"
+                      "    termination: {grace: 1}\n");
+    call(f, 1, "POST", "/env?app=demo", "{\"set\":[\"PLAIN=sesame2store\"]}");
+}
+
+static void secrets_are_in_no_event_and_no_listing(void **state)
+{
+    static const char *const paths[] = { "/ps", "/ps?app=demo",
+                                         "/services?app=demo",
+                                         "/resources?app=demo" };
+    struct fix *f = *state;
+    struct asked *a;
+
+    secretive_app(f);
+    a = become_ready(f);
+    has(a, "postgres://me:****@db.example.com/shop");
+    for (int i = 0; i < 4; i++) {
+        call(f, 1, "GET", paths[i], NULL);
+        assert_int_equal(f->asked[1].status, 200);
+        never_has(&f->asked[1], "sesame");
+        if (i < 2)
+            has(&f->asked[1], "\"command\":\"serve --with **** ****\"");
+    }
+    call(f, 1, "GET", "/resources?app=demo&secrets=1", NULL);
+    has(&f->asked[1], "postgres://me:sesame-of-url@db.example.com/shop");
+    call(f, 1, "POST", "/plan", f->body);
+    never_has(&f->asked[1], "sesame");
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    assert_true(loop_run_until(&f->loop, &a->done, 2000));
+    never_has(a, "sesame");
+}
+
+static void engine_that_repeats_a_secret_is_not_quoted(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    secretive_app(f);
+    answer(f, "POST", "/containers/create", 400,
+           "{\"message\":\"bad env: sesame-of-env, sesame-of-url,\\n"
+           "sesame2store\"}");
+    a = call(f, 0, "POST", "/start", f->body);
+    has(a, "bad env: ****, ****,\\n****");
+    never_has(a, "sesame");
+}
+
+static void wrong_manifest_with_a_secret_in_it_does_not_show_it(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    secretive_app(f);
+    write_manifest(f, "resources:\n  db: {type: \"${API_TOKEN}\"}\n"
+                      "services:\n  web: {image: web:1}\n");
+    a = call(f, 0, "POST", "/start", f->body);
+    has(a, "\"diag_text\"");
+    has(a, "****");
+    never_has(a, "sesame");
+    call(f, 1, "POST", "/validate", f->body);
+    never_has(&f->asked[1], "sesame");
+}
+
 static void second_rack_on_the_socket_is_refused(void **state)
 {
     struct fix *f = *state;
@@ -534,10 +785,17 @@ int main(void)
         T(doctor_left_in_the_middle_leaves_nothing_behind),
         T(log_reader_gets_its_end_with_the_session),
         T(line_of_many_megabytes_does_not_end_the_session),
+        T(session_of_a_sleeping_client_lives_and_is_told_how_it_stands),
+        T(what_was_missed_is_told_as_soon_as_all_is_read),
+        T(client_that_sleeps_through_the_end_hears_it_later),
+        T(clients_that_never_awake_keep_no_rack_from_ending),
         T(what_could_not_be_removed_is_swept_by_the_next_start),
         T(wrong_manifest_starts_nothing),
         T(what_does_not_run_is_404),
         T(environment_is_set_and_read_back),
+        T(secrets_are_in_no_event_and_no_listing),
+        T(engine_that_repeats_a_secret_is_not_quoted),
+        T(wrong_manifest_with_a_secret_in_it_does_not_show_it),
         T(second_rack_on_the_socket_is_refused),
     };
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,6 +112,111 @@ static void leftover_of_a_write_lends_nobody_its_mode(void **state)
     env_set(&env, "SECRET", "x", "test");
     assert_int_equal(store_env_save(&f->store, "demo", &env, &err), 0);
     assert_mode(f, "/apps/demo.env", 0600);
+}
+
+static void files_open_to_others_are_closed(void **state)
+{
+    struct fix *f = *state;
+    cleanup_env struct env env = { 0 };
+    struct err err = { 0 };
+
+    write_file(f, "/apps/demo.env", "A=1\n", 0666);
+    write_file(f, "/id.lock", "", 0644);
+    chmod(f->store.dir, 0777);
+    reopen(f);
+    assert_int_equal(store_env_load(&f->store, "demo", &env, &err), 0);
+    assert_string_equal(env_get(&env, "A"), "1");
+    assert_mode(f, "", 0700);
+    assert_mode(f, "/id.lock", 0600);
+    assert_mode(f, "/apps/demo.env", 0600);
+}
+
+/* As somebody may have put it there: a link to `target` named `name`. */
+static void put_link(const struct fix *f, const char *target, const char *name)
+{
+    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home, name);
+
+    unlink(path);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+static void links_in_place_of_files_are_refused(void **state)
+{
+    static const char *const names[] = { "/id.lock", "/id", "/password" };
+    struct fix *f = *state;
+    cleanup_free char *aim = xasprintf("%s/aim", f->home);
+    struct err err = { 0 };
+
+    assert_int_equal(close(creat(aim, 0644)), 0);
+    for (int i = 0; i < 3; i++) {
+        cleanup_free char *path =
+            xasprintf("%s/cvx/local%s", f->home, names[i]);
+
+        put_link(f, aim, names[i]);
+        store_release(&f->store);
+        assert_int_equal(store_open(&f->store, "local", &err), -1);
+        assert_non_null(strstr(err.msg, names[i]));
+        assert_non_null(strstr(err.msg, "it is a link: remove it"));
+        assert_int_equal(unlink(path), 0);
+    }
+    reopen(f);
+}
+
+static void link_where_a_file_is_written_is_not_followed(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *aim = xasprintf("%s/aim", f->home);
+    cleanup_env struct env env = { 0 };
+    struct err err = { 0 };
+    struct stat st;
+
+    assert_int_equal(close(creat(aim, 0644)), 0);
+    put_link(f, aim, "/apps/demo.env.new");
+    env_set(&env, "SECRET", "x", "test");
+    assert_int_equal(store_env_save(&f->store, "demo", &env, &err), 0);
+    assert_mode(f, "/apps/demo.env", 0600);
+    assert_int_equal(stat(aim, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(store_env_load(&f->store, "demo", &env, &err), 0);
+}
+
+static void link_in_place_of_the_directory_is_refused(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *dir = xasprintf("%s/cvx/local", f->home);
+    cleanup_free char *aside = xasprintf("%s/aside", f->home);
+    struct err err = { 0 };
+
+    assert_int_equal(rename(dir, aside), 0);
+    assert_int_equal(symlink(aside, dir), 0);
+    store_release(&f->store);
+    assert_int_equal(store_open(&f->store, "local", &err), -1);
+    assert_non_null(strstr(err.msg, "not a directory: "));
+}
+
+static void directory_of_another_user_is_refused(void **state)
+{
+    struct fix *f = *state;
+    struct err err = { 0 };
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chown(f->store.dir, 65534, 65534), 0);
+    store_release(&f->store);
+    assert_int_equal(store_open(&f->store, "local", &err), -1);
+    assert_non_null(strstr(err.msg, "belongs to another user (uid 65534)"));
+}
+
+static void fifo_in_place_of_a_file_does_not_block(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *path = xasprintf("%s/cvx/local/apps/x.env", f->home);
+    cleanup_env struct env env = { 0 };
+    struct err err = { 0 };
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(store_env_load(&f->store, "x", &env, &err), -1);
+    assert_non_null(strstr(err.msg, "it is no file of yours"));
 }
 
 static void id_and_password_are_kept_and_long(void **state)
@@ -239,6 +345,12 @@ int main(void)
         T(nobody_else_may_look),
         T(directory_open_to_others_is_closed),
         T(leftover_of_a_write_lends_nobody_its_mode),
+        T(files_open_to_others_are_closed),
+        T(links_in_place_of_files_are_refused),
+        T(link_where_a_file_is_written_is_not_followed),
+        T(link_in_place_of_the_directory_is_refused),
+        T(directory_of_another_user_is_refused),
+        T(fifo_in_place_of_a_file_does_not_block),
         T(id_and_password_are_kept_and_long),
         T(two_racks_on_one_directory_have_two_ids),
         T(broken_id_is_made_anew),
