@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "base/vec.h"
 #include "engine/engine.h"
 #include "owner.h"
 #include "rack.h"
@@ -23,16 +22,14 @@ struct leftover {
     const char *kind;
     char *id, *name, *app, *why;
     unsigned tries;
-    bool gone;
+    struct leftover *next;
 };
 
 struct sweep {
     struct sweep_spec spec;
-    struct {
-        struct leftover **v;
-        size_t len, cap;
-    } all;
-    unsigned pending;
+    struct leftover *all;
+    enum { SWEEP_LISTS, SWEEP_CONTAINERS, SWEEP_REST } stage;
+    unsigned pending; /* calls of this stage */
     size_t left;
     struct err err;            /* the engine did not answer */
     struct sweep *prev, *next; /* in link->sweeps */
@@ -49,7 +46,7 @@ static void on_networks(const struct engine_object *list, size_t count,
 static void on_volumes(const struct engine_object *list, size_t count,
                        const struct err *err, void *user);
 static void listed(struct sweep *sw, const struct err *err);
-static void remove_all(struct sweep *sw, bool containers);
+static void go_on(struct sweep *sw);
 static void on_removed(const struct err *err, void *user);
 static void finish(struct sweep *sw);
 
@@ -111,7 +108,7 @@ static void judge_one(struct sweep *sw, const char *kind, const char *id,
                             .name = xstrdup(name),
                             .app = xstrdup(label_of(labels, "cvx.app")),
                             .why = why };
-    *(struct leftover **)vec_add(&sw->all) = l;
+    LL_PREPEND(sw->all, l);
 }
 
 void sweep_start(const struct sweep_spec *spec)
@@ -177,19 +174,18 @@ static void tell(const struct sweep *sw, const struct leftover *l,
 
 static void listed(struct sweep *sw, const struct err *err)
 {
+    struct leftover *l;
+
     if (err != NULL)
         sw->err = *err;
     if (--sw->pending > 0)
         return;
-    if (sw->err.code != ERR_NONE) {
-        finish(sw);
-    } else if (sw->spec.dry) {
-        for (size_t i = 0; i < sw->all.len; i++)
-            tell(sw, sw->all.v[i], NULL);
-        finish(sw);
-    } else {
-        remove_all(sw, true);
-    }
+    if (sw->spec.dry && sw->err.code == ERR_NONE)
+        LL_FOREACH(sw->all, l)
+    tell(sw, l, NULL);
+    if (sw->spec.dry || sw->err.code != ERR_NONE)
+        sw->stage = SWEEP_REST;
+    go_on(sw);
 }
 
 /* ---- removal ------------------------------------------------------------ */
@@ -206,31 +202,30 @@ static void remove_one(struct leftover *l)
         engine_volume_remove(e, l->id, on_removed, l);
 }
 
-static void one_less(struct sweep *sw)
+/* Begin what belongs to this stage. */
+static void remove_stage(struct sweep *sw)
 {
-    if (--sw->pending > 0)
-        return;
-    for (size_t i = 0; i < sw->all.len; i++) {
-        if (!sw->all.v[i]->gone) { /* the containers have gone */
-            remove_all(sw, false);
-            return;
-        }
-    }
-    finish(sw);
-}
+    struct leftover *l;
 
-static void remove_all(struct sweep *sw, bool containers)
-{
-    sw->pending = 1; /* this call itself */
-    for (size_t i = 0; i < sw->all.len; i++) {
-        struct leftover *l = sw->all.v[i];
+    LL_FOREACH(sw->all, l)
+    {
+        bool container = strcmp(l->kind, "container") == 0;
 
-        if (l->gone || (strcmp(l->kind, "container") == 0) != containers)
+        if (container != (sw->stage == SWEEP_CONTAINERS))
             continue;
         sw->pending++;
         remove_one(l);
     }
-    one_less(sw);
+}
+
+static void go_on(struct sweep *sw)
+{
+    while (sw->pending == 0 && sw->stage < SWEEP_REST) {
+        sw->stage++;
+        remove_stage(sw);
+    }
+    if (sw->pending == 0)
+        finish(sw);
 }
 
 static void on_removed(const struct err *err, void *user)
@@ -243,25 +238,25 @@ static void on_removed(const struct err *err, void *user)
         remove_one(l);
         return;
     }
-    l->gone = true; /* or given up */
     sw->left += err != NULL;
     tell(sw, l, err);
-    one_less(sw);
+    sw->pending--;
+    go_on(sw);
 }
 
 static void sweep_free(struct sweep *sw)
 {
-    DL_DELETE(sw->spec.link->sweeps, sw);
-    for (size_t i = 0; i < sw->all.len; i++) {
-        struct leftover *l = sw->all.v[i];
+    struct leftover *l, *next;
 
+    DL_DELETE(sw->spec.link->sweeps, sw);
+    LL_FOREACH_SAFE(sw->all, l, next)
+    {
         free(l->id);
         free(l->name);
         free(l->app);
         free(l->why);
         free(l);
     }
-    free(sw->all.v);
     free(sw);
 }
 
