@@ -113,7 +113,8 @@ up_docker28() {
     [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
     answers "$sock" || started+=(docker28_stop)
     host=$("$tools/engine-docker28" up) || { echo "it does not start"; return 1; }
-    control="$here/engines.sh --control docker28"
+    # From where we are, not from the engine's namespaces: /sys is another there.
+    control="nsenter -t $$ -m -n $here/engines.sh --control docker28"
     enter="$tools/engine-docker28 exec" # its ports are reachable there only
 }
 

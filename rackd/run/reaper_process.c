@@ -1,6 +1,7 @@
 #include "run/reaper_process.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,17 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 static void on_process_closed(uv_handle_t *handle);
 static void on_hold_closed(uv_handle_t *handle);
 
+/* It is read once, and need not stay in memory: it comes from our own file. */
+static void forget_program(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)reaper_blob + page - 1) & ~(page - 1);
+    uintptr_t to = (uintptr_t)reaper_blob_end & ~(page - 1);
+
+    if (to > from)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 /* The program as a file that needs no place on a disk; -1 with *err. */
 static int open_program(struct err *err)
 {
@@ -42,6 +54,7 @@ static int open_program(struct err *err)
         close(fd);
         return -1;
     }
+    forget_program();
     return fd;
 }
 
