@@ -22,12 +22,16 @@ struct leftover {
     struct sweep *sweep;
     const char *kind;
     char *id, *name, *app, *why;
+    struct engine_call *removal; /* under way, or NULL */
     unsigned tries;
     bool gone;
 };
 
+enum list { CONTAINERS, NETWORKS, VOLUMES, LISTS };
+
 struct sweep {
     struct sweep_spec spec;
+    struct engine_call *lists[LISTS]; /* NULL: answered */
     struct {
         struct leftover **v;
         size_t len, cap;
@@ -48,7 +52,7 @@ static void on_networks(const struct engine_object *list, size_t count,
                         const struct err *err, void *user);
 static void on_volumes(const struct engine_object *list, size_t count,
                        const struct err *err, void *user);
-static void listed(struct sweep *sw, const struct err *err);
+static void listed(struct sweep *sw, enum list list, const struct err *err);
 static void remove_all(struct sweep *sw, bool containers);
 static void on_removed(const struct err *err, void *user);
 static void finish(struct sweep *sw);
@@ -120,11 +124,12 @@ void sweep_start(const struct sweep_spec *spec)
     struct engine *e = spec->link->engine;
 
     sw->spec = *spec;
-    sw->pending = 3;
+    sw->pending = LISTS;
     DL_APPEND(spec->link->sweeps, sw);
-    engine_container_list(e, "cvx.rack", on_containers, sw);
-    engine_network_list(e, "cvx.rack", on_networks, sw);
-    engine_volume_list(e, "cvx.rack", on_volumes, sw);
+    sw->lists[CONTAINERS] =
+        engine_container_list(e, "cvx.rack", on_containers, sw);
+    sw->lists[NETWORKS] = engine_network_list(e, "cvx.rack", on_networks, sw);
+    sw->lists[VOLUMES] = engine_volume_list(e, "cvx.rack", on_volumes, sw);
 }
 
 static void on_containers(const struct engine_state *list, size_t count,
@@ -134,7 +139,7 @@ static void on_containers(const struct engine_state *list, size_t count,
 
     for (size_t i = 0; i < count; i++)
         judge_one(sw, "container", list[i].id, list[i].name, &list[i].labels);
-    listed(sw, err);
+    listed(sw, CONTAINERS, err);
 }
 
 static void judge_objects(struct sweep *sw, const char *kind,
@@ -148,14 +153,14 @@ static void on_networks(const struct engine_object *list, size_t count,
                         const struct err *err, void *user)
 {
     judge_objects(user, "network", list, count);
-    listed(user, err);
+    listed(user, NETWORKS, err);
 }
 
 static void on_volumes(const struct engine_object *list, size_t count,
                        const struct err *err, void *user)
 {
     judge_objects(user, "volume", list, count);
-    listed(user, err);
+    listed(user, VOLUMES, err);
 }
 
 static void tell(const struct sweep *sw, const struct leftover *l,
@@ -175,8 +180,9 @@ static void tell(const struct sweep *sw, const struct leftover *l,
                            sw->spec.user);
 }
 
-static void listed(struct sweep *sw, const struct err *err)
+static void listed(struct sweep *sw, enum list list, const struct err *err)
 {
+    sw->lists[list] = NULL;
     if (err != NULL)
         sw->err = *err;
     if (--sw->pending > 0)
@@ -199,11 +205,11 @@ static void remove_one(struct leftover *l)
     struct engine *e = l->sweep->spec.link->engine;
 
     if (strcmp(l->kind, "container") == 0)
-        engine_container_remove(e, l->id, on_removed, l);
+        l->removal = engine_container_remove(e, l->id, on_removed, l);
     else if (strcmp(l->kind, "network") == 0)
-        engine_network_remove(e, l->id, on_removed, l);
+        l->removal = engine_network_remove(e, l->id, on_removed, l);
     else
-        engine_volume_remove(e, l->id, on_removed, l);
+        l->removal = engine_volume_remove(e, l->id, on_removed, l);
 }
 
 static void one_less(struct sweep *sw)
@@ -238,6 +244,7 @@ static void on_removed(const struct err *err, void *user)
     struct leftover *l = user;
     struct sweep *sw = l->sweep;
 
+    l->removal = NULL;
     if (err != NULL && err->code == ERR_CONFLICT &&
         l->tries++ < NETWORK_TRIES && strcmp(l->kind, "network") == 0) {
         remove_one(l);
@@ -249,18 +256,25 @@ static void on_removed(const struct err *err, void *user)
     one_less(sw);
 }
 
+static void leftover_free(struct leftover *l)
+{
+    if (l->removal != NULL)
+        engine_cancel(l->removal);
+    free(l->id);
+    free(l->name);
+    free(l->app);
+    free(l->why);
+    free(l);
+}
+
 static void sweep_free(struct sweep *sw)
 {
     DL_DELETE(sw->spec.link->sweeps, sw);
-    for (size_t i = 0; i < sw->all.len; i++) {
-        struct leftover *l = sw->all.v[i];
-
-        free(l->id);
-        free(l->name);
-        free(l->app);
-        free(l->why);
-        free(l);
-    }
+    for (int i = 0; i < LISTS; i++)
+        if (sw->lists[i] != NULL)
+            engine_cancel(sw->lists[i]);
+    for (size_t i = 0; i < sw->all.len; i++)
+        leftover_free(sw->all.v[i]);
     free(sw->all.v);
     free(sw);
 }
