@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "base/vec.h"
 #include "engine/engine.h"
 #include "owner.h"
 #include "rack.h"
@@ -24,7 +23,8 @@ struct leftover {
     char *id, *name, *app, *why;
     struct engine_call *removal; /* under way, or NULL */
     unsigned tries;
-    bool gone;
+    bool gone;                    /* or given up */
+    struct leftover *prev, *next; /* in sweep->all */
 };
 
 enum list { CONTAINERS, NETWORKS, VOLUMES, LISTS };
@@ -32,10 +32,7 @@ enum list { CONTAINERS, NETWORKS, VOLUMES, LISTS };
 struct sweep {
     struct sweep_spec spec;
     struct engine_call *lists[LISTS]; /* NULL: answered */
-    struct {
-        struct leftover **v;
-        size_t len, cap;
-    } all;
+    struct leftover *all;
     unsigned pending;
     size_t left;
     struct err err;            /* the engine did not answer */
@@ -53,7 +50,7 @@ static void on_networks(const struct engine_object *list, size_t count,
 static void on_volumes(const struct engine_object *list, size_t count,
                        const struct err *err, void *user);
 static void listed(struct sweep *sw, enum list list, const struct err *err);
-static void remove_all(struct sweep *sw, bool containers);
+static void remove_next(struct sweep *sw);
 static void on_removed(const struct err *err, void *user);
 static void finish(struct sweep *sw);
 
@@ -115,7 +112,7 @@ static void judge_one(struct sweep *sw, const char *kind, const char *id,
                             .name = xstrdup(name),
                             .app = xstrdup(label_of(labels, "cvx.app")),
                             .why = why };
-    *(struct leftover **)vec_add(&sw->all) = l;
+    DL_APPEND(sw->all, l);
 }
 
 void sweep_start(const struct sweep_spec *spec)
@@ -182,20 +179,21 @@ static void tell(const struct sweep *sw, const struct leftover *l,
 
 static void listed(struct sweep *sw, enum list list, const struct err *err)
 {
+    const struct leftover *l;
+
     sw->lists[list] = NULL;
     if (err != NULL)
         sw->err = *err;
     if (--sw->pending > 0)
         return;
-    if (sw->err.code != ERR_NONE) {
-        finish(sw);
-    } else if (sw->spec.dry) {
-        for (size_t i = 0; i < sw->all.len; i++)
-            tell(sw, sw->all.v[i], NULL);
-        finish(sw);
-    } else {
-        remove_all(sw, true);
+    if (sw->err.code == ERR_NONE && !sw->spec.dry) {
+        remove_next(sw);
+        return;
     }
+    if (sw->err.code == ERR_NONE)
+        DL_FOREACH (sw->all, l)
+            tell(sw, l, NULL);
+    finish(sw);
 }
 
 /* ---- removal ------------------------------------------------------------ */
@@ -212,31 +210,28 @@ static void remove_one(struct leftover *l)
         l->removal = engine_volume_remove(e, l->id, on_removed, l);
 }
 
-static void one_less(struct sweep *sw)
+static unsigned remove_some(struct sweep *sw, bool containers)
 {
-    if (--sw->pending > 0)
-        return;
-    for (size_t i = 0; i < sw->all.len; i++) {
-        if (!sw->all.v[i]->gone) { /* the containers have gone */
-            remove_all(sw, false);
-            return;
-        }
-    }
-    finish(sw);
-}
+    struct leftover *l;
+    unsigned count = 0;
 
-static void remove_all(struct sweep *sw, bool containers)
-{
-    sw->pending = 1; /* this call itself */
-    for (size_t i = 0; i < sw->all.len; i++) {
-        struct leftover *l = sw->all.v[i];
-
+    DL_FOREACH (sw->all, l) {
         if (l->gone || (strcmp(l->kind, "container") == 0) != containers)
             continue;
-        sw->pending++;
         remove_one(l);
+        count++;
     }
-    one_less(sw);
+    return count;
+}
+
+/* Containers; once there are none, the rest; once there is nothing, the end. */
+static void remove_next(struct sweep *sw)
+{
+    sw->pending = remove_some(sw, true);
+    if (sw->pending == 0)
+        sw->pending = remove_some(sw, false);
+    if (sw->pending == 0)
+        finish(sw);
 }
 
 static void on_removed(const struct err *err, void *user)
@@ -250,10 +245,11 @@ static void on_removed(const struct err *err, void *user)
         remove_one(l);
         return;
     }
-    l->gone = true; /* or given up */
+    l->gone = true;
     sw->left += err != NULL;
     tell(sw, l, err);
-    one_less(sw);
+    if (--sw->pending == 0)
+        remove_next(sw);
 }
 
 static void leftover_free(struct leftover *l)
@@ -269,13 +265,14 @@ static void leftover_free(struct leftover *l)
 
 static void sweep_free(struct sweep *sw)
 {
+    struct leftover *l, *next;
+
     DL_DELETE(sw->spec.link->sweeps, sw);
     for (int i = 0; i < LISTS; i++)
         if (sw->lists[i] != NULL)
             engine_cancel(sw->lists[i]);
-    for (size_t i = 0; i < sw->all.len; i++)
-        leftover_free(sw->all.v[i]);
-    free(sw->all.v);
+    DL_FOREACH_SAFE (sw->all, l, next)
+        leftover_free(l);
     free(sw);
 }
 

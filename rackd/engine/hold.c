@@ -16,9 +16,10 @@ struct hold {
     engine_done_cb on_attached;
 };
 
-static void on_open(struct hijack *h, void *user);
-static void on_data(struct hijack *h, const char *data, size_t len, void *user);
-static void on_end(struct hijack *h, long status, const struct err *err,
+static void on_open(struct hijack *stream, void *user);
+static void on_data(struct hijack *stream, const char *data, size_t len,
+                    void *user);
+static void on_end(struct hijack *stream, long status, const struct err *err,
                    void *user);
 
 static void hold_release(struct engine_call *call)
