@@ -3,6 +3,7 @@
 # make check      all tests, the end-to-end ones on a real engine
 # make test       the tests that need no engine    make test SAN=1   ASan, UBSan
 # make memcheck   the unit tests under valgrind    make fuzz         libFuzzer
+# make chaos N=200 ENGINE_KILLS=20   kills at random moments    make soak N=300
 # make check-engines   the end-to-end tests on Podman and on a newer Docker
 # make lint       formatting, module rules, clang-tidy
 # make format     clang-format                     make cover        coverage
@@ -53,7 +54,7 @@ obj       = $(patsubst %.c,$(B)/%.o,$(1))
 SOURCES   = $$(find rackd cli images tests -name '*.[ch]')
 
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
-.PHONY: all demo check e2e check-engines test memcheck lint format golden fuzz cover bench \
+.PHONY: all demo check e2e check-engines chaos soak test memcheck lint format golden fuzz cover bench \
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
@@ -139,6 +140,13 @@ e2e: all
 ENGINES ?= podman docker28
 check-engines: all
 	ENGINES="$(ENGINES)" tests/engines.sh $(filter-out %/images.bats %/helpers.bats,$(E2E))
+# On an engine of their own; a bounded run of both is among the e2e tests.
+chaos: all
+	images/setup.sh jq perl && images/build.sh --if-needed base redis
+	tests/chaos/chaos.sh --kills $(or $(N),200) --engine-kills $(or $(ENGINE_KILLS),20)
+soak: all
+	images/setup.sh jq perl && images/build.sh --if-needed base redis
+	tests/chaos/soak.sh $(or $(N),300)
 bench: all
 	images/setup.sh jq time
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \

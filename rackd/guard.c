@@ -16,7 +16,6 @@
 #include "rack.h"
 #include "run/reaper.h"
 #include "run/reaper_process.h"
-#include "run/session.h"
 
 /* Whoever ends the process again and again means it. */
 #define PROCESS_TRIES 5
@@ -132,42 +131,23 @@ static void on_reaper_change(void *user)
 
 /* ---- down ---------------------------------------------------------------- */
 
-/* A session that is there to stay, or comes. */
+/* A session, or one that is about to be. */
 static bool is_needed(const struct link *link)
 {
     const struct app_run *run;
 
-    DL_FOREACH (link->rack->runs, run) {
-        if (run->link != link)
-            continue;
-        if (run->stage == RUN_GUARDING ||
-            (run->stage == RUN_LIVE && run->session != NULL &&
-             !session_is_stopping(run->session)))
-            return true;
-    }
-    return false;
-}
-
-static bool has_sessions(const struct link *link)
-{
-    const struct app_run *run;
-
     DL_FOREACH (link->rack->runs, run)
-        if (run->link == link && run->session != NULL)
+        if (run->link == link &&
+            (run->session != NULL || run->stage == RUN_GUARDING))
             return true;
     return false;
 }
 
-/* Beside the session's own objects, if the process is there for the rest. */
-void guard_is_ending(struct link *link)
-{
-    if (link->process != NULL && !is_needed(link))
-        reaper_want(link->reaper, false);
-}
-
+/* Not earlier, beside the session's own objects: whoever is killed in the
+ * middle of a teardown must leave nothing either. */
 bool guard_end(struct link *link)
 {
-    if (has_sessions(link) || is_needed(link))
+    if (is_needed(link))
         return true;
     reaper_want(link->reaper, false);
     return reaper_is_gone(link->reaper);

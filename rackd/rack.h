@@ -157,9 +157,8 @@ void link_sweep(struct link *link);
 bool guard_begin(struct link *link);
 bool guard_is_up(const struct link *link);
 
-/* A session has begun to end, has ended: when it was the last one the
- * container that guards goes. True: nothing is to be waited for. */
-void guard_is_ending(struct link *link);
+/* A session has ended: when it was the last one the container that guards goes
+ * too. True: nothing is to be waited for. */
 bool guard_end(struct link *link);
 
 /* "a container on the engine, ..." for the doctor; level "ok" or "warn"; the

@@ -381,8 +381,6 @@ static void on_run_event(const struct run_event *event, void *user)
                   event->type == RUN_WARNING);
     if (event->type == RUN_REMOVED && event->left > 0)
         link_is_dirty(run->link);
-    if (event->type == RUN_STOPPING)
-        guard_is_ending(run->link);
     if (event->type == RUN_READY && run->detach)
         hand_over(run);
 }

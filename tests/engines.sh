@@ -47,22 +47,29 @@ podman_inside() {
         --tmpdir "$1/tmp" system service --time=0 "unix://$1/podman.sock"
 }
 
-podman_stop() { kill "$podman_pid" 2>/dev/null; }
+podman_dir=/var/tmp/cvx-podman
+podman_stop() { kill "$(cat $podman_dir/pid)" 2>/dev/null; }
+
+podman_start() {
+    CONTAINERS_CONF=$podman_dir/containers.conf setsid unshare -m \
+        bash "$here/engines.sh" --podman-inside "$podman_dir" \
+        >>"$podman_dir/log" 2>&1 </dev/null 9>&- &
+    echo $! >"$podman_dir/pid"
+}
 
 up_podman() {
-    local dir=/var/tmp/cvx-podman
+    local dir=$podman_dir
 
     [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
     "$root/images/setup.sh" podman runc catatonit netavark aardvark-dns \
         iptables >&2 || { echo "podman cannot be installed"; return 1; }
     mkdir -p "$dir"
     host=unix://$dir/podman.sock enter=
+    control="$here/engines.sh --control podman"
     if ! answers "$host"; then
         "$root/images/engine.sh" --podman-settings >"$dir/containers.conf"
-        CONTAINERS_CONF=$dir/containers.conf setsid unshare -m \
-            bash "$here/engines.sh" --podman-inside "$dir" \
-            >"$dir/log" 2>&1 </dev/null 9>&- &
-        podman_pid=$!
+        : >"$dir/log"
+        podman_start
         started+=(podman_stop)
     fi
     for _ in $(seq 100); do
@@ -74,6 +81,29 @@ up_podman() {
     return 1
 }
 
+# Kills, stops and starts an engine for tests/chaos, which knows no other's ways.
+# A second Docker keeps its containerd as a child, which a kill takes along.
+control() {
+    local pid=
+
+    case $1 in
+    podman) pid=$(cat $podman_dir/pid) ;;
+    docker28) pid=$(cat /run/engine-docker28/dockerd.pid 2>/dev/null) ;;
+    esac
+    case $2 in
+    kill) kill -9 "$pid" ;;
+    stop) kill "$pid" ;;
+    start)
+        if [ "$1" = podman ]; then podman_start; else "$tools/engine-docker28" up >/dev/null; fi
+        return
+        ;;
+    esac
+    for _ in $(seq 300); do
+        [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" || return 0
+        sleep 0.1
+    done
+}
+
 docker28_stop() { "$tools/engine-docker28" down; }
 
 up_docker28() {
@@ -83,6 +113,7 @@ up_docker28() {
     [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
     answers "$sock" || started+=(docker28_stop)
     host=$("$tools/engine-docker28" up) || { echo "it does not start"; return 1; }
+    control="$here/engines.sh --control docker28"
     enter="$tools/engine-docker28 exec" # its ports are reachable there only
 }
 
@@ -135,7 +166,7 @@ row() {
 }
 
 run_engine() {
-    local name=$1 host= enter= why version tap
+    local name=$1 host= enter= control= why version tap
 
     case $name in
     podman | docker28) why=$out/why; up_"$name" >"$why" || {
@@ -150,11 +181,19 @@ run_engine() {
     read -r version api <<<"$(version_of "$host")"
     tap=$out/$(tr -c 'a-z0-9\n' - <<<"$name").tap
     say "== $name: version $version, API $api, $host"
-    DOCKER_HOST=$host $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
+    CHAOS_ON=yes CHAOS_ENGINE=$control DOCKER_HOST=$host $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
     row "$name" "$version" "$api" "$tap" >>"$out/table"
 }
 
-if [ "${1:-}" = --podman-inside ]; then podman_inside "$2"; fi
+case ${1:-} in
+--podman-inside) podman_inside "$2" ;;
+--control)
+    shift
+    trap - EXIT
+    control "$@"
+    exit
+    ;;
+esac
 "$root/images/setup.sh" jq bats curl
 first=$("$root/images/engine.sh")
 mkdir -p "$out"

@@ -16,10 +16,10 @@
 /* One call under way. */
 struct conn {
     struct http_call *call; /* NULL: this place is free */
-    int fd;
     int64_t deadline;
     struct str out;
     llhttp_t parser;
+    int fd;
     bool whole;
 };
 

@@ -11,13 +11,11 @@
 /* A rack's lines are short; more than this is no rack's. */
 #define LINE_MAX_BYTES 4096
 
-static enum lease_event take_line(struct lease *l)
+/* Takes the first line away; LEASE_NOTHING when it means nothing to us. */
+static enum lease_event read_line(struct lease *l, char *end)
 {
-    char *end = l->in.len == 0 ? NULL : memchr(l->in.s, '\n', l->in.len);
     enum lease_event event = LEASE_NOTHING;
 
-    if (end == NULL)
-        return l->in.len > LINE_MAX_BYTES ? LEASE_GONE : LEASE_NOTHING;
     *end = '\0';
     if (strcmp(l->in.s, "done") == 0)
         event = LEASE_DONE;
@@ -27,7 +25,21 @@ static enum lease_event take_line(struct lease *l)
         str_add(&l->text, l->in.s + strlen("lease "));
     }
     str_drop(&l->in, (size_t)(end - l->in.s) + 1);
-    return event == LEASE_NOTHING ? take_line(l) : event;
+    return event;
+}
+
+static enum lease_event take_line(struct lease *l)
+{
+    enum lease_event event = LEASE_NOTHING;
+    char *end;
+
+    while (event == LEASE_NOTHING && l->in.len > 0) {
+        end = memchr(l->in.s, '\n', l->in.len);
+        if (end == NULL)
+            return l->in.len > LINE_MAX_BYTES ? LEASE_GONE : LEASE_NOTHING;
+        event = read_line(l, end);
+    }
+    return event;
 }
 
 enum lease_event lease_next(struct lease *l, int timeout_ms)
