@@ -520,6 +520,13 @@ static void print_lines(struct fix *f, int count, const char *last)
     fake_engine_push(f->fake, "/containers/web1/attach", str_c(&out), out.len);
     for (int i = 0; i < 50; i++)
         run_for(f, 4);
+    for (int i = 0; i < 200; i++) { /* valgrind takes its time */
+        call(f, 2, "GET", "/logs?app=demo&tail=1", NULL);
+        if (strstr(str_c(&f->asked[2].got), last) != NULL)
+            break;
+        run_for(f, 20);
+    }
+    has(&f->asked[2], last);
     str_release(&out);
 }
 
