@@ -716,6 +716,40 @@ static void rack_that_ends_does_not_wait_for_the_guard(void **state)
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
 }
 
+/* The process asks without a version. */
+static bool process_has_looked(struct fix *f)
+{
+    const struct fake_request *r;
+
+    for (size_t i = 0; (r = fake_engine_request(f->fake, i)) != NULL; i++)
+        if (str_starts(r->path, "/containers/json"))
+            return true;
+    return false;
+}
+
+/* Nobody knows whether it is there: it must not stay. */
+static void container_that_never_came_is_left_to_the_process(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *find =
+        xasprintf("pkill -9 -f '^cvx-reaper %s '", f->engine_path);
+    struct asked *a;
+
+    fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    a = become_ready(f); /* the process guards it */
+    httpc_cancel(a->req);
+    for (int i = 0; i < 500 && f->rack->runs != NULL; i++)
+        run_for(f, 10);
+    assert_null(f->rack->runs);
+    assert_false(process_has_looked(f));
+    rack_quit(f->rack);
+    for (int i = 0; i < 200 && !process_has_looked(f); i++)
+        run_for(f, 10);
+    assert_true(process_has_looked(f));
+    assert_int_equal(system(find), 0); /* it would look on for a while */
+}
+
 /* ---- sweeps ---------------------------------------------------------------
  */
 
@@ -1003,6 +1037,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             rack_that_ends_does_not_wait_for_the_guard, setup,
             teardown_processes),
+        T(container_that_never_came_is_left_to_the_process),
         T(sweep_by_hand_says_what_it_removed),
         T(sweep_by_hand_that_fails_says_why),
         T(sweep_goes_on_when_who_asked_for_it_has_left),
