@@ -194,6 +194,8 @@ void guard_close(struct link *link, void (*cb)(void *user))
 
     link->on_guard_closed = cb;
     link->reaper = NULL;
+    /* A container that was never started would stay. */
+    link->dirty |= reaper != NULL && !reaper_is_gone(reaper);
     if (reaper != NULL)
         reaper_close(reaper, on_reaper_closed, link);
     else

@@ -344,17 +344,6 @@ static void guard(struct app_run *run, struct link *link)
         begin_session(run, link);
 }
 
-static void guarded(struct app_run *run)
-{
-    run->stage = RUN_OVER; /* unless it begins */
-    if (run->req == NULL)
-        run_close(run);
-    else if (run->rack->quitting)
-        refuse(run, "this rackd is ending", NULL, "try again");
-    else
-        begin_session(run, run->link);
-}
-
 void runs_guard_changed(struct link *link)
 {
     struct app_run *run, *next;
@@ -363,7 +352,7 @@ void runs_guard_changed(struct link *link)
         if (run->link != link)
             continue;
         if (run->stage == RUN_GUARDING && guard_is_up(link))
-            guarded(run);
+            begin_session(run, link);
         else if (run->stage == RUN_OVER && run->session == NULL &&
                  !uv_is_closing((uv_handle_t *)&run->ttl_timer) &&
                  guard_end(link))
@@ -396,10 +385,25 @@ static void on_run_event(const struct run_event *event, void *user)
         hand_over(run);
 }
 
+/* The engine may be long in coming back: nobody waits for it. */
+static void stop_guarding(struct app_run *run, const char *reason)
+{
+    struct link *link = run->link;
+
+    run->stage = RUN_OVER;
+    if (run->req != NULL)
+        refuse(run, reason, NULL, NULL);
+    else
+        run_close(run);
+    guard_end(link);
+}
+
 void run_stop(struct app_run *run, const char *reason, bool now, int status)
 {
     if (run->session != NULL)
         session_stop(run->session, reason, now, status);
+    else if (run->stage == RUN_GUARDING)
+        stop_guarding(run, reason);
 }
 
 static void on_ttl(uv_timer_t *timer)
@@ -457,8 +461,7 @@ static void finish(struct app_run *run)
     run_close(run);
 }
 
-/* ---- stop
- * ----------------------------------------------------------------------------
+/* ---- stop ------------------------------------------------------------------
  */
 
 void on_session_stop(struct control_req *req, void *user)

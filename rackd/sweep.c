@@ -21,15 +21,19 @@ struct leftover {
     struct sweep *sweep;
     const char *kind;
     char *id, *name, *app, *why;
+    struct engine_call *removal; /* under way, or NULL */
     unsigned tries;
-    struct leftover *next;
+    bool gone;                    /* or given up */
+    struct leftover *prev, *next; /* in sweep->all */
 };
+
+enum list { CONTAINERS, NETWORKS, VOLUMES, LISTS };
 
 struct sweep {
     struct sweep_spec spec;
+    struct engine_call *lists[LISTS]; /* NULL: answered */
     struct leftover *all;
-    enum { SWEEP_LISTS, SWEEP_CONTAINERS, SWEEP_REST } stage;
-    unsigned pending; /* calls of this stage */
+    unsigned pending;
     size_t left;
     struct err err;            /* the engine did not answer */
     struct sweep *prev, *next; /* in link->sweeps */
@@ -45,8 +49,8 @@ static void on_networks(const struct engine_object *list, size_t count,
                         const struct err *err, void *user);
 static void on_volumes(const struct engine_object *list, size_t count,
                        const struct err *err, void *user);
-static void listed(struct sweep *sw, const struct err *err);
-static void go_on(struct sweep *sw);
+static void listed(struct sweep *sw, enum list list, const struct err *err);
+static void remove_next(struct sweep *sw);
 static void on_removed(const struct err *err, void *user);
 static void finish(struct sweep *sw);
 
@@ -108,7 +112,7 @@ static void judge_one(struct sweep *sw, const char *kind, const char *id,
                             .name = xstrdup(name),
                             .app = xstrdup(label_of(labels, "cvx.app")),
                             .why = why };
-    LL_PREPEND(sw->all, l);
+    DL_APPEND(sw->all, l);
 }
 
 void sweep_start(const struct sweep_spec *spec)
@@ -117,11 +121,12 @@ void sweep_start(const struct sweep_spec *spec)
     struct engine *e = spec->link->engine;
 
     sw->spec = *spec;
-    sw->pending = 3;
+    sw->pending = LISTS;
     DL_APPEND(spec->link->sweeps, sw);
-    engine_container_list(e, "cvx.rack", on_containers, sw);
-    engine_network_list(e, "cvx.rack", on_networks, sw);
-    engine_volume_list(e, "cvx.rack", on_volumes, sw);
+    sw->lists[CONTAINERS] =
+        engine_container_list(e, "cvx.rack", on_containers, sw);
+    sw->lists[NETWORKS] = engine_network_list(e, "cvx.rack", on_networks, sw);
+    sw->lists[VOLUMES] = engine_volume_list(e, "cvx.rack", on_volumes, sw);
 }
 
 static void on_containers(const struct engine_state *list, size_t count,
@@ -131,7 +136,7 @@ static void on_containers(const struct engine_state *list, size_t count,
 
     for (size_t i = 0; i < count; i++)
         judge_one(sw, "container", list[i].id, list[i].name, &list[i].labels);
-    listed(sw, err);
+    listed(sw, CONTAINERS, err);
 }
 
 static void judge_objects(struct sweep *sw, const char *kind,
@@ -145,14 +150,14 @@ static void on_networks(const struct engine_object *list, size_t count,
                         const struct err *err, void *user)
 {
     judge_objects(user, "network", list, count);
-    listed(user, err);
+    listed(user, NETWORKS, err);
 }
 
 static void on_volumes(const struct engine_object *list, size_t count,
                        const struct err *err, void *user)
 {
     judge_objects(user, "volume", list, count);
-    listed(user, err);
+    listed(user, VOLUMES, err);
 }
 
 static void tell(const struct sweep *sw, const struct leftover *l,
@@ -172,20 +177,23 @@ static void tell(const struct sweep *sw, const struct leftover *l,
                            sw->spec.user);
 }
 
-static void listed(struct sweep *sw, const struct err *err)
+static void listed(struct sweep *sw, enum list list, const struct err *err)
 {
-    struct leftover *l;
+    const struct leftover *l;
 
+    sw->lists[list] = NULL;
     if (err != NULL)
         sw->err = *err;
     if (--sw->pending > 0)
         return;
-    if (sw->spec.dry && sw->err.code == ERR_NONE)
-        LL_FOREACH(sw->all, l)
-    tell(sw, l, NULL);
-    if (sw->spec.dry || sw->err.code != ERR_NONE)
-        sw->stage = SWEEP_REST;
-    go_on(sw);
+    if (sw->err.code == ERR_NONE && !sw->spec.dry) {
+        remove_next(sw);
+        return;
+    }
+    if (sw->err.code == ERR_NONE)
+        DL_FOREACH (sw->all, l)
+            tell(sw, l, NULL);
+    finish(sw);
 }
 
 /* ---- removal ------------------------------------------------------------ */
@@ -195,35 +203,33 @@ static void remove_one(struct leftover *l)
     struct engine *e = l->sweep->spec.link->engine;
 
     if (strcmp(l->kind, "container") == 0)
-        engine_container_remove(e, l->id, on_removed, l);
+        l->removal = engine_container_remove(e, l->id, on_removed, l);
     else if (strcmp(l->kind, "network") == 0)
-        engine_network_remove(e, l->id, on_removed, l);
+        l->removal = engine_network_remove(e, l->id, on_removed, l);
     else
-        engine_volume_remove(e, l->id, on_removed, l);
+        l->removal = engine_volume_remove(e, l->id, on_removed, l);
 }
 
-/* Begin what belongs to this stage. */
-static void remove_stage(struct sweep *sw)
+static unsigned remove_some(struct sweep *sw, bool containers)
 {
     struct leftover *l;
+    unsigned count = 0;
 
-    LL_FOREACH(sw->all, l)
-    {
-        bool container = strcmp(l->kind, "container") == 0;
-
-        if (container != (sw->stage == SWEEP_CONTAINERS))
+    DL_FOREACH (sw->all, l) {
+        if (l->gone || (strcmp(l->kind, "container") == 0) != containers)
             continue;
-        sw->pending++;
         remove_one(l);
+        count++;
     }
+    return count;
 }
 
-static void go_on(struct sweep *sw)
+/* Containers; once there are none, the rest; once there is nothing, the end. */
+static void remove_next(struct sweep *sw)
 {
-    while (sw->pending == 0 && sw->stage < SWEEP_REST) {
-        sw->stage++;
-        remove_stage(sw);
-    }
+    sw->pending = remove_some(sw, true);
+    if (sw->pending == 0)
+        sw->pending = remove_some(sw, false);
     if (sw->pending == 0)
         finish(sw);
 }
@@ -233,15 +239,28 @@ static void on_removed(const struct err *err, void *user)
     struct leftover *l = user;
     struct sweep *sw = l->sweep;
 
+    l->removal = NULL;
     if (err != NULL && err->code == ERR_CONFLICT &&
         l->tries++ < NETWORK_TRIES && strcmp(l->kind, "network") == 0) {
         remove_one(l);
         return;
     }
+    l->gone = true;
     sw->left += err != NULL;
     tell(sw, l, err);
-    sw->pending--;
-    go_on(sw);
+    if (--sw->pending == 0)
+        remove_next(sw);
+}
+
+static void leftover_free(struct leftover *l)
+{
+    if (l->removal != NULL)
+        engine_cancel(l->removal);
+    free(l->id);
+    free(l->name);
+    free(l->app);
+    free(l->why);
+    free(l);
 }
 
 static void sweep_free(struct sweep *sw)
@@ -249,14 +268,11 @@ static void sweep_free(struct sweep *sw)
     struct leftover *l, *next;
 
     DL_DELETE(sw->spec.link->sweeps, sw);
-    LL_FOREACH_SAFE(sw->all, l, next)
-    {
-        free(l->id);
-        free(l->name);
-        free(l->app);
-        free(l->why);
-        free(l);
-    }
+    for (int i = 0; i < LISTS; i++)
+        if (sw->lists[i] != NULL)
+            engine_cancel(sw->lists[i]);
+    DL_FOREACH_SAFE (sw->all, l, next)
+        leftover_free(l);
     free(sw);
 }
 

@@ -67,6 +67,12 @@ const char *lease_text(const struct lease *l)
     return str_c(&l->text);
 }
 
+void lease_release(struct lease *l)
+{
+    str_release(&l->in);
+    str_release(&l->text);
+}
+
 void lease_answer(const char *why)
 {
     if (*why == '\0')

@@ -29,6 +29,8 @@ enum lease_event lease_next(struct lease *l, int timeout_ms);
 /* "cvx.rack=..." of the last LEASE_HELD. */
 const char *lease_text(const struct lease *l);
 
+void lease_release(struct lease *l);
+
 /* What the rack is told; "" is "ok". */
 void lease_answer(const char *why);
 

@@ -327,6 +327,7 @@ int main(int argc, char **argv)
 {
     static const struct rlimit none = { 0, 0 };
     struct reaper r = { .grace_ms = 1000 };
+    int status;
 
     if (!parse(&r, argc, argv)) {
         dprintf(STDERR_FILENO, "usage: cvx-reaper [--self NAME] [--grace MS] "
@@ -340,5 +341,7 @@ int main(int argc, char **argv)
         become_container();
     else if (!become_process())
         return 0;
-    return run(&r);
+    status = run(&r);
+    lease_release(&r.lease);
+    return status;
 }

@@ -71,6 +71,8 @@ static void on_open(struct hijack *stream, void *user)
     struct hold *h = user;
 
     (void)stream;
+    if (h->on_attached == NULL)
+        return;
     call_hold(&h->call);
     h->on_attached(NULL, h->call.user);
     call_unhold(&h->call);
@@ -91,10 +93,14 @@ static void on_end(struct hijack *stream, long status, const struct err *err,
                    void *user)
 {
     struct hold *h = user;
+    struct err mine;
 
     (void)stream;
-    (void)status;
-    h->stream = NULL; /* it frees itself */
+    h->stream = NULL;                   /* it frees itself */
+    if (err != NULL && status >= 400) { /* its text is the answer's body */
+        answer_error(&mine, status, err->msg);
+        err = &mine;
+    }
     call_hold(&h->call);
     call_end(&h->call);
     h->call.cb.done(err, h->call.user);

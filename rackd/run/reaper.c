@@ -23,10 +23,10 @@
 #define ANSWER_MS       15000
 #define ANSWER_AGAIN_MS 2000
 
-/* When the engine does not answer it is asked again: it waits for us only for
- * a second after it is back. */
+/* When the engine does not answer it is asked again: the container waits for us
+ * only for a second after it is back. */
 #define AGAIN_MS      100
-#define AGAIN_SLOW_MS 1000
+#define AGAIN_SLOW_MS 500
 #define AGAIN_FAST    300 /* so often, then slowly */
 
 /* A container that ends before it has answered is not tried for ever. */
@@ -52,6 +52,7 @@ struct reaper {
     char *socket_path, *image;
     enum reaper_state state;
     bool wanted, started, imported, closing;
+    bool worked; /* it has been up since it was wanted */
     unsigned tries, again;
     char *name, *id; /* NULL: there is no container */
     char *tar;
@@ -73,13 +74,16 @@ static void on_created(const char *id, const struct err *err, void *user);
 static void on_imported(const struct err *err, void *user);
 static void hold(struct reaper *r);
 static void on_held(const struct err *err, void *user);
+static void start(struct reaper *r);
 static void on_started(const struct err *err, void *user);
 static void on_output(const char *data, size_t len, void *user);
 static void on_line(enum demux_stream stream, const char *data, size_t len,
                     bool partial, void *user);
 static void on_hold_end(const struct err *err, void *user);
 static void on_timer(uv_timer_t *timer);
+static bool give_up(struct reaper *r);
 static void replace(struct reaper *r);
+static void remove_old(struct reaper *r);
 static void on_replaced(const struct err *err, void *user);
 static void remove_it(struct reaper *r);
 static void on_removed(const struct err *err, void *user);
@@ -152,6 +156,7 @@ const char *reaper_why(const struct reaper *r)
 /* Nothing is under way: go where we are wanted. */
 static void go_on(struct reaper *r)
 {
+    uv_timer_stop(&r->timer);
     if (r->closing)
         return;
     if (!r->wanted && r->id != NULL)
@@ -168,13 +173,18 @@ void reaper_want(struct reaper *r, bool wanted)
         return;
     r->wanted = wanted;
     if (wanted && (r->state == REAPER_OFF || r->state == REAPER_FAILED)) {
-        r->tries = 0;
+        r->tries = r->again = 0;
+        r->imported = r->worked = false;
         free(r->why);
-        r->why = NULL;
+        free(r->last);
+        r->why = r->last = NULL;
         create(r);
-    } else if (!wanted && r->call == NULL && r->state != REAPER_OFF) {
-        go_on(r); /* else the call's answer goes on */
-    }
+    } else if (!wanted && r->call == NULL && r->id != NULL) {
+        go_on(r);
+    } else if (!wanted && r->call == NULL) {
+        uv_timer_stop(&r->timer);
+        r->state = REAPER_OFF; /* the caller sees it: no set_state() */
+    }                          /* else the call's answer goes on */
 }
 
 static void fail(struct reaper *r, const char *what, const char *why)
@@ -188,20 +198,38 @@ static void fail(struct reaper *r, const char *what, const char *why)
         set_state(r, REAPER_FAILED);
 }
 
+static bool is_away(const struct err *err)
+{
+    return err->code == ERR_UNAVAILABLE || err->code == ERR_TIMEOUT;
+}
+
+/* Another answer may come in a while. Where it has been up an engine that goes
+ * down or comes up may say anything for some time. */
+static bool may_pass(const struct reaper *r, const struct err *err)
+{
+    bool failed = err->code == ERR_SYSTEM || err->code == ERR_PROTOCOL ||
+                  err->code == ERR_CONFLICT;
+
+    return is_away(err) || (r->worked && failed && r->again < AGAIN_FAST);
+}
+
+static void try_again(struct reaper *r, enum reaper_state state)
+{
+    unsigned ms = r->again++ < AGAIN_FAST ? AGAIN_MS : AGAIN_SLOW_MS;
+
+    set_state(r, state);
+    uv_timer_start(&r->timer, on_timer, ms, 0);
+}
+
 /* The engine is away: it is asked again; anything else is for good. */
 static void fail_step(struct reaper *r, const char *what, const struct err *err)
 {
-    unsigned ms = r->again < AGAIN_FAST ? AGAIN_MS : AGAIN_SLOW_MS;
-
-    if (!r->wanted) {
+    if (!r->wanted)
         go_on(r);
-    } else if (err->code == ERR_UNAVAILABLE || err->code == ERR_TIMEOUT) {
-        r->again++;
-        set_state(r, REAPER_AWAY);
-        uv_timer_start(&r->timer, on_timer, ms, 0);
-    } else {
+    else if (may_pass(r, err))
+        try_again(r, REAPER_AWAY);
+    else
         fail(r, what, err->msg);
-    }
 }
 
 /* ---- up ------------------------------------------------------------------ */
@@ -284,7 +312,7 @@ static void on_imported(const struct err *err, void *user)
     r->call = NULL;
     free(r->tar);
     r->tar = NULL;
-    r->imported = true;
+    r->imported = err == NULL;
     if (err != NULL)
         fail_step(r, "its image cannot be imported", err);
     else
@@ -298,8 +326,12 @@ static void on_created(const char *id, const struct err *err, void *user)
     r->call = NULL;
     if (err == NULL)
         r->id = xstrdup(id);
+    else if (is_away(err)) /* it may be there all the same: by its name */
+        r->id = xstrdup(r->name);
     if (!r->wanted)
         go_on(r);
+    else if (err != NULL && is_away(err))
+        try_again(r, REAPER_REPLACING);
     else if (err != NULL && err->code == ERR_NOT_FOUND && !r->imported)
         import(r);
     else if (err != NULL)
@@ -332,10 +364,16 @@ static void on_held(const struct err *err, void *user)
     struct reaper *r = user;
 
     (void)err;
-    if (r->started) { /* by us before, and by the engine again */
+    if (r->state != REAPER_ATTACHING)
+        return;     /* it is being removed */
+    if (r->started) /* by us before, and by the engine again */
         ask(r, ANSWER_AGAIN_MS);
-        return;
-    }
+    else
+        start(r);
+}
+
+static void start(struct reaper *r)
+{
     set_state(r, REAPER_STARTING);
     r->call = engine_container_start(r->spec.engine, r->id, on_started, r);
 }
@@ -382,6 +420,8 @@ static void on_line(enum demux_stream stream, const char *data, size_t len,
         fail(r, "it cannot do its work", r->last + 3);
     } else if (strcmp(r->last, "ok") == 0) {
         r->tries = r->again = 0;
+        r->imported = false; /* somebody may remove it */
+        r->worked = true;
         set_state(r, REAPER_UP);
     }
 }
@@ -400,7 +440,8 @@ static void on_hold_end(const struct err *err, void *user)
         if (err != NULL && err->code == ERR_NOT_FOUND) {
             free(r->id);
             r->id = NULL;
-            go_on(r);
+            if (!give_up(r))
+                go_on(r);
         } else if (err != NULL) {
             fail_step(r, "its stdin cannot be held", err);
         } else {
@@ -422,10 +463,16 @@ static void on_timer(uv_timer_t *timer)
 {
     struct reaper *r = container_of(timer, struct reaper, timer);
 
-    if (!r->wanted)
+    if (r->state == REAPER_REMOVING)
+        remove_it(r);
+    else if (!r->wanted)
         go_on(r);
     else if (r->state == REAPER_ASKING)
         replace(r); /* it does not answer */
+    else if (r->state == REAPER_REPLACING)
+        remove_old(r);
+    else if (r->hold != NULL)
+        start(r); /* only that went wrong */
     else if (r->id != NULL)
         hold(r);
     else
@@ -440,15 +487,26 @@ static void let_go(struct reaper *r)
     r->hold = NULL;
 }
 
+/* True: another is not worth a try. */
+static bool give_up(struct reaper *r)
+{
+    if (++r->tries <= TRIES)
+        return false;
+    fail(r, "it ends before it has answered",
+         r->last == NULL ? "without a word" : r->last);
+    return true;
+}
+
 static void replace(struct reaper *r)
 {
-    if (++r->tries > TRIES) {
-        fail(r, "it ends before it has answered",
-             r->last == NULL ? "without a word" : r->last);
-        return;
-    }
+    if (!give_up(r))
+        remove_old(r);
+}
+
+/* Only then let go: else it would begin its work, on a session that lives. */
+static void remove_old(struct reaper *r)
+{
     set_state(r, REAPER_REPLACING);
-    /* Only then let go: else it would begin its work. */
     r->call = engine_container_remove(r->spec.engine, r->id, on_replaced, r);
 }
 
@@ -457,11 +515,15 @@ static void on_replaced(const struct err *err, void *user)
     struct reaper *r = user;
 
     r->call = NULL;
-    let_go(r);
+    if (err != NULL && r->wanted && may_pass(r, err)) {
+        try_again(r, REAPER_REPLACING);
+        return;
+    }
     if (err != NULL) {
         fail_step(r, "it cannot be removed", err);
         return;
     }
+    let_go(r);
     free(r->id);
     r->id = NULL;
     go_on(r);
@@ -478,15 +540,31 @@ static void remove_it(struct reaper *r)
     r->call = engine_container_remove(r->spec.engine, r->id, on_removed, r);
 }
 
-/* What could not be removed goes by itself: nobody holds it any more. */
+static void keep_failed(struct reaper *r, const struct err *err)
+{
+    if (r->why == NULL)
+        r->why = xasprintf("it cannot be removed: %s", err->msg);
+    set_state(r, REAPER_FAILED);
+}
+
+/* What could not be removed goes by itself once nobody holds it; where there
+ * are sessions it stays held, or it would begin with them. */
 static void on_removed(const struct err *err, void *user)
 {
     struct reaper *r = user;
 
     r->call = NULL;
-    let_go(r);
+    if (err != NULL && is_away(err)) {
+        try_again(r, REAPER_REMOVING);
+        return;
+    }
     if (err != NULL)
         log_warn("reaper", "%s: %s", r->name, err->msg);
+    if (err != NULL && r->wanted) {
+        keep_failed(r, err);
+        return;
+    }
+    let_go(r);
     free(r->id);
     r->id = NULL;
     if (r->wanted && r->why == NULL)

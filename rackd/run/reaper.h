@@ -33,7 +33,8 @@ struct reaper_spec {
     const struct strv *labels; /* "key=value"; the first is the rack's */
     unsigned patience_ms;      /* a broken stream may be mended so late: for
                                   engines across a network */
-    reaper_cb on_change;       /* ask settled(), up(), why(); from the loop */
+    reaper_cb on_change;       /* ask settled(), up(), why(); from the loop,
+                                  never from inside a call */
     void *user;
 };
 

@@ -614,6 +614,102 @@ static void image_is_tagged_and_untagged(void **state)
 
 /* ---- the machine --------------------------------------------------------- */
 
+static void import(struct engine_fix *f)
+{
+    cleanup_strv struct strv labels = { 0 };
+    char tar[] = "a\0tar";
+
+    strv_add(&labels, "cvx.kind=reaper");
+    strv_add(&labels, "a=b c&d");
+    f->call = engine_image_import(f->engine, "cvx/reaper:1", &labels, tar, 5,
+                                  fix_done, f);
+    memset(tar, 'x', 5); /* it was copied */
+}
+
+static void image_is_imported_from_a_tar(void **state)
+{
+    struct engine_fix *f = *state;
+    const struct fake_request *r;
+
+    fake_engine_on(
+        f->fake, "POST", "/images/create",
+        &(struct fake_answer){ .body = "{\"status\":\"sha256:1\"}\n",
+                               .headers = "Transfer-Encoding: chunked\r\n" });
+    import(f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_NONE);
+    r = fake_engine_request(f->fake, 0);
+    assert_string_equal(r->path,
+                        "/v1.41/images/create?fromSrc=-&repo=cvx/reaper:1&"
+                        "changes=LABEL%20cvx.kind%3Dreaper&"
+                        "changes=LABEL%20a%3Db%20c%26d");
+    assert_int_equal(r->body_len, 5);
+    assert_memory_equal(r->body, "a\0tar", 5);
+    assert_non_null(strstr(r->headers, "content-type: application/x-tar\n"));
+}
+
+static void import_that_fails_in_its_stream_is_an_error(void **state)
+{
+    static const char *const texts[] = {
+        "{\"status\":\"Importing\"}\n{\"error\":\"disk is full\"}\n",
+        "{\"error\":\"disk is full\"}", /* without its line end */
+        "{\"error\":\"disk is full\\n\"}\n{\"status\":\"so\"}\n",
+    };
+    struct engine_fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        fake_engine_on(f->fake, "POST", "/images/create",
+                       &(struct fake_answer){ .body = texts[i] });
+        import(f);
+        fix_wait(f);
+        assert_int_equal(f->err.code, ERR_SYSTEM);
+        assert_string_equal(f->err.msg, "disk is full");
+    }
+}
+
+static void import_that_is_refused_or_cut_off_is_an_error(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(
+        f->fake, "POST", "/images/create",
+        &(struct fake_answer){ .status = 500, .body = "{\"message\":\"no\"}" });
+    import(f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_SYSTEM);
+    assert_string_equal(f->err.msg, "no");
+    fake_engine_on(
+        f->fake, "POST", "/images/create",
+        &(struct fake_answer){ .body = "{\"status\":\"x\"}\n", .cut = 5 });
+    import(f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_PROTOCOL);
+    fake_engine_on(f->fake, "POST", "/images/create",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_RESET });
+    import(f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+}
+
+static void import_can_be_cancelled_and_closed(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(
+        f->fake, "POST", "/images/create",
+        &(struct fake_answer){ .how = FAKE_ENGINE_OPEN, .body = "{\"sta" });
+    import(f);
+    engine_cancel(f->call);
+    import(f);
+    fix_wait_requests(f, 1);
+    fix_idle(f, 20);
+    engine_cancel(f->call);
+    fix_idle(f, 20);
+    assert_int_equal(fake_engine_conns(f->fake), 0);
+    import(f); /* engine_fix_teardown() closes the engine under it */
+    fix_wait_requests(f, 2);
+}
+
 static void on_host(const struct engine_host *h, const struct err *err,
                     void *user)
 {
@@ -670,6 +766,10 @@ int main(void)
         T(podman_is_asked_for_its_local_name_too),
         T(podman_gets_what_it_knows),
         T(image_is_tagged_and_untagged),
+        T(image_is_imported_from_a_tar),
+        T(import_that_fails_in_its_stream_is_an_error),
+        T(import_that_is_refused_or_cut_off_is_an_error),
+        T(import_can_be_cancelled_and_closed),
         T(host_info_is_read),
     };
 

@@ -128,6 +128,194 @@ static void logs_end_with_the_answer(void **state)
                         "/v1.41/containers/c1/logs?stdout=1&stderr=1");
 }
 
+/* ---- hold -----------------------------------------------------------------
+ */
+
+#define HELD "/containers/c1/attach"
+
+static void hold(struct engine_fix *f)
+{
+    fake_engine_on(
+        f->fake, "POST", HELD,
+        &(struct fake_answer){ .how = FAKE_ENGINE_OPEN, .headers = RAW });
+    f->call = engine_container_hold(f->engine, "c1", fix_data, fix_ready,
+                                    fix_done, f);
+    assert_int_equal(f->text.len, 0);
+    fix_wait_text(f, strlen("[ready]"));
+}
+
+static void wait_input(struct engine_fix *f, const char *text)
+{
+    for (int i = 0; i < 100 && strcmp(fake_engine_input(f->fake), text) != 0;
+         i++)
+        fix_idle(f, 5);
+    assert_string_equal(fake_engine_input(f->fake), text);
+}
+
+static void held_container_is_spoken_to_and_heard(void **state)
+{
+    struct engine_fix *f = *state;
+
+    hold(f);
+    engine_write(f->call, "one\n", 4);
+    wait_input(f, "one\n");
+    fake_engine_push(f->fake, HELD, "\0two", 4);
+    fix_wait_text(f, 11);
+    assert_memory_equal(str_c(&f->text), "[ready]\0two", 11);
+    engine_write(f->call, "three\n", 6);
+    wait_input(f, "one\nthree\n");
+    fake_engine_finish(f->fake, HELD);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_NONE);
+    assert_string_equal(
+        fake_engine_request(f->fake, 0)->path,
+        "/v1.41/containers/c1/attach?stream=1&stdin=1&stdout=1&stderr=1");
+    assert_non_null(
+        strstr(fake_engine_request(f->fake, 0)->headers, "upgrade: tcp\n"));
+}
+
+static void what_is_written_before_the_answer_is_not_lost(void **state)
+{
+    struct engine_fix *f = *state;
+    char text[] = "early\n";
+
+    fake_engine_on(f->fake, "POST", HELD,
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN,
+                                          .headers = RAW,
+                                          .delay_ms = 50 });
+    f->call =
+        engine_container_hold(f->engine, "c1", fix_data, NULL, fix_done, f);
+    engine_write(f->call, text, 6);
+    memset(text, 'x', 6); /* it was copied */
+    wait_input(f, "early\n");
+}
+
+static void hold_of_nothing_says_so_in_the_engines_words(void **state)
+{
+    static const struct {
+        int status;
+        enum err_code code;
+    } all[] = { { 404, ERR_NOT_FOUND },
+                { 409, ERR_CONFLICT },
+                { 400, ERR_INVALID },
+                { 500, ERR_SYSTEM } };
+    struct engine_fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        fake_engine_on(f->fake, "POST", HELD,
+                       &(struct fake_answer){ .status = all[i].status,
+                                              .body = "{\"message\":\"no "
+                                                      "c1\"}\n" });
+        engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done,
+                              f);
+        fix_wait(f);
+        assert_int_equal(f->err.code, all[i].code);
+        assert_string_equal(f->err.msg, "no c1");
+    }
+    fix_idle(f, 30);
+    assert_int_equal(f->text.len, 0);
+}
+
+static void hold_without_an_engine_is_unavailable(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(f->fake, "POST", HELD,
+                   &(struct fake_answer){ .how = FAKE_ENGINE_RESET });
+    engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+    fake_engine_deaf(f->fake);
+    engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+    assert_int_equal(f->text.len, 0);
+}
+
+static void hold_ends_once_when_the_engine_goes_away(void **state)
+{
+    struct engine_fix *f = *state;
+
+    hold(f);
+    fake_engine_drop(f->fake);
+    fix_wait(f);
+    fix_idle(f, 30);
+}
+
+static void cancelled_hold_lets_go_and_says_no_more(void **state)
+{
+    struct engine_fix *f = *state;
+
+    hold(f);
+    fake_engine_push(f->fake, HELD, "x", 1);
+    engine_cancel(f->call);
+    fix_idle(f, 30);
+    assert_string_equal(str_c(&f->text), "[ready]");
+    assert_int_equal(fake_engine_conns(f->fake), 0); /* the end of its stdin */
+}
+
+static void hold_can_be_cancelled_before_it_is_held(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(f->fake, "POST", HELD,
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    engine_cancel(engine_container_hold(f->engine, "c1", fix_data, fix_ready,
+                                        fix_done, f));
+    f->call = engine_container_hold(f->engine, "c1", fix_data, fix_ready,
+                                    fix_done, f);
+    fix_wait_requests(f, 1);
+    engine_cancel(f->call);
+    fix_idle(f, 30);
+    assert_int_equal(fake_engine_conns(f->fake), 0);
+    assert_int_equal(f->text.len, 0);
+}
+
+static void cancel_it(const struct err *err, void *user)
+{
+    struct engine_fix *f = user;
+
+    fix_ready(err, user);
+    engine_cancel(f->call);
+}
+
+static void hold_can_be_cancelled_from_its_own_callbacks(void **state)
+{
+    struct engine_fix *f = *state;
+
+    hold(f);
+    f->cancel_in_data = true;
+    fake_engine_push(f->fake, HELD, "x", 1);
+    fix_wait_text(f, 8);
+    f->call = engine_container_hold(f->engine, "c1", fix_data, cancel_it,
+                                    fix_done, f);
+    fix_wait_text(f, 15);
+    f->cancel_in_data = false;
+    f->call = engine_container_hold(f->engine, "c1", fix_data, fix_ready,
+                                    fix_done, f);
+    fix_wait_text(f, 22);
+    f->cancel_in_done = true;
+    fake_engine_finish(f->fake, HELD);
+    fix_wait(f);
+    fix_idle(f, 30);
+    assert_string_equal(str_c(&f->text), "[ready]x[ready][ready]");
+    assert_int_equal(fake_engine_conns(f->fake), 0);
+}
+
+static void holds_end_without_a_word_when_the_engine_is_closed(void **state)
+{
+    struct engine_fix *f = *state;
+
+    hold(f);
+    engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done, f);
+    f->close_in_done = true;
+    fix_end(f, NULL);
+    f->calls = 0;
+    fix_idle(f, 30);
+    assert_string_equal(str_c(&f->text), "[ready]");
+    assert_int_equal(fake_engine_conns(f->fake), 0);
+}
+
 /* ---- exec -----------------------------------------------------------------
  */
 
@@ -390,6 +578,15 @@ int main(void)
         T(paused_attach_reads_nothing),
         T(streams_do_not_take_the_calls_connections),
         T(logs_end_with_the_answer),
+        T(held_container_is_spoken_to_and_heard),
+        T(what_is_written_before_the_answer_is_not_lost),
+        T(hold_of_nothing_says_so_in_the_engines_words),
+        T(hold_without_an_engine_is_unavailable),
+        T(hold_ends_once_when_the_engine_goes_away),
+        T(cancelled_hold_lets_go_and_says_no_more),
+        T(hold_can_be_cancelled_before_it_is_held),
+        T(hold_can_be_cancelled_from_its_own_callbacks),
+        T(holds_end_without_a_word_when_the_engine_is_closed),
         T(exec_hands_out_output_then_the_status),
         T(exec_asks_again_while_the_engine_is_unsure),
         T(exec_that_hangs_ends_in_a_timeout),

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -519,6 +520,13 @@ static void print_lines(struct fix *f, int count, const char *last)
     fake_engine_push(f->fake, "/containers/web1/attach", str_c(&out), out.len);
     for (int i = 0; i < 50; i++)
         run_for(f, 4);
+    for (int i = 0; i < 200; i++) { /* valgrind takes its time */
+        call(f, 2, "GET", "/logs?app=demo&tail=1", NULL);
+        if (strstr(str_c(&f->asked[2].got), last) != NULL)
+            break;
+        run_for(f, 20);
+    }
+    has(&f->asked[2], last);
     str_release(&out);
 }
 
@@ -628,6 +636,236 @@ static void what_could_not_be_removed_is_swept_by_the_next_start(void **state)
     wait_asked(f, "/networks?", 2);
     httpc_cancel(a->req);
     run_for(f, 200);
+}
+
+/* ---- what guards ----------------------------------------------------------
+ */
+
+/* The process cannot be: its program is longer than a file may become. */
+static void no_process(bool none)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = none ? 64 << 10 : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int teardown_processes(void **state)
+{
+    no_process(false);
+    return teardown(state);
+}
+
+/* A start that waits for a container the engine is silent about. */
+static struct asked *start_unguarded(struct fix *f)
+{
+    struct asked *a;
+
+    fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    no_process(true);
+    a = ask(f, 0, "POST", "/start", f->body);
+    wait_asked(f, "/containers/create?name=cvx-reaper", 1);
+    run_for(f, 50);
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
+    assert_non_null(f->rack->runs);
+    return a;
+}
+
+static void nothing_is_created_before_somebody_guards_it(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
+                   &(struct fake_answer){ .status = 400, .delay_ms = 150 });
+    no_process(true);
+    a = ask(f, 0, "POST", "/start", f->body);
+    wait_asked(f, "/containers/create?name=cvx-reaper", 1);
+    run_for(f, 80);
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
+    wait_for(a, "\"type\":\"ready\""); /* nobody can: that is said by doctor */
+    call(f, 1, "POST", "/doctor", f->body);
+    has(&f->asked[1], "nothing removes what a killed rackd leaves");
+}
+
+static void
+client_that_leaves_while_the_guard_comes_is_not_waited_for(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = start_unguarded(f);
+
+    httpc_cancel(a->req);
+    for (int i = 0; i < 100 && f->rack->runs != NULL; i++)
+        run_for(f, 10);
+    assert_null(f->rack->runs);
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
+}
+
+static void rack_that_ends_does_not_wait_for_the_guard(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = start_unguarded(f);
+
+    rack_quit(f->rack);
+    assert_true(loop_run_until(&f->loop, &a->done, 1000));
+    has(a, "rackd ends");
+    has(a, "\"status\":1}\n");
+    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
+}
+
+/* The process asks without a version. */
+static bool process_has_looked(struct fix *f)
+{
+    const struct fake_request *r;
+
+    for (size_t i = 0; (r = fake_engine_request(f->fake, i)) != NULL; i++)
+        if (str_starts(r->path, "/containers/json"))
+            return true;
+    return false;
+}
+
+/* Nobody knows whether it is there: it must not stay. */
+static void container_that_never_came_is_left_to_the_process(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *find =
+        xasprintf("pkill -9 -f '^cvx-reaper %s '", f->engine_path);
+    struct asked *a;
+
+    fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    a = become_ready(f); /* the process guards it */
+    httpc_cancel(a->req);
+    for (int i = 0; i < 500 && f->rack->runs != NULL; i++)
+        run_for(f, 10);
+    assert_null(f->rack->runs);
+    assert_false(process_has_looked(f));
+    rack_quit(f->rack);
+    for (int i = 0; i < 200 && !process_has_looked(f); i++)
+        run_for(f, 10);
+    assert_true(process_has_looked(f));
+    assert_int_equal(system(find), 0); /* it would look on for a while */
+}
+
+/* ---- sweeps ---------------------------------------------------------------
+ */
+
+/* A container of a session of this rack that has ended, so many times. */
+static void has_leftover(struct fix *f, unsigned times)
+{
+    cleanup_free char *list =
+        xasprintf("[{\"Id\":\"old1\",\"Names\":[\"/"
+                  "old\"],\"Labels\":{\"cvx.rack\":\"%s\","
+                  "\"cvx.session\":\"s0\",\"cvx.app\":\"demo\"}}]",
+                  f->rack->store.rack_id);
+
+    fake_engine_on(f->fake, "GET", "/containers/json",
+                   &(struct fake_answer){ .body = list, .times = times });
+}
+
+static void sweep_by_hand_says_what_it_removed(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *dry = start_body(f, ",\"dry_run\":true");
+    struct asked *a;
+
+    has_leftover(f, 0);
+    answer(f, "DELETE", "/containers/old1", 204, NULL);
+    a = call(f, 0, "POST", "/sweep", dry);
+    has(a, "{\"type\":\"leftover\",\"kind\":\"container\",\"name\":\"old\"");
+    has(a, "\"app\":\"demo\",\"why\":\"of session s0, which has ended\"");
+    has(a, "\"removed\":false");
+    has(a, "\"status\":0,\"found\":1}");
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 0);
+    a = call(f, 0, "POST", "/sweep", f->body);
+    has(a, "\"removed\":true");
+    has(a, "\"status\":0,\"found\":1}");
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 1);
+}
+
+static void sweep_by_hand_that_fails_says_why(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    has_leftover(f, 0);
+    answer(f, "DELETE", "/containers/old1", 500, "{\"message\":\"busy\"}");
+    a = call(f, 0, "POST", "/sweep", f->body);
+    has(a, "\"removed\":false,\"error\":\"busy\"");
+    has(a, "\"status\":1,\"found\":1}");
+    answer(f, "GET", "/volumes", 500, "{\"message\":\"broken\"}");
+    a = call(f, 0, "POST", "/sweep", f->body);
+    has(a, "the engine does not say what it has");
+    has(a, "\"why\":\"broken\"");
+    has(a, "\"status\":1,\"found\":0}");
+}
+
+static void sweep_goes_on_when_who_asked_for_it_has_left(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    has_leftover(f, 0);
+    fake_engine_on(f->fake, "DELETE", "/containers/old1",
+                   &(struct fake_answer){ .status = 204 });
+    fake_engine_on(f->fake, "GET", "/networks",
+                   &(struct fake_answer){ .body = "[]", .delay_ms = 100 });
+    a = ask(f, 0, "POST", "/sweep", f->body);
+    wait_asked(f, "/networks", 1);
+    httpc_cancel(a->req);
+    wait_asked(f, "/containers/old1", 1);
+    run_for(f, 50);
+}
+
+static void rack_that_ends_in_a_sweep_leaves_nothing_of_it(void **state)
+{
+    struct fix *f = *state;
+
+    has_leftover(f, 0);
+    fake_engine_on(f->fake, "DELETE", "/containers/old1",
+                   &(struct fake_answer){ .status = 204, .delay_ms = 3 });
+    ask(f, 0, "POST", "/sweep", f->body);
+    wait_asked(f, "/containers/old1", 1);
+    rack_quit(f->rack); /* its answer comes while the parts close */
+    run_for(f, 50);
+}
+
+static void what_cannot_be_removed_is_tried_until_it_can(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    has_leftover(f, 0);
+    answer(f, "DELETE", "/containers/old1", 500, "{\"message\":\"busy\"}");
+    a = become_ready(f); /* and the first session sweeps */
+    wait_asked(f, "/containers/old1", 1);
+    run_for(f, 1500);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 1);
+    wait_asked(f, "/containers/old1", 2);
+    answer(f, "DELETE", "/containers/old1", 204, NULL);
+    wait_asked(f, "/containers/old1", 3);
+    answer(f, "GET", "/containers/json", 200, "[]");
+    run_for(f, 2500);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 3);
+    assert_int_equal(fake_engine_asked(f->fake, "/networks?"), 3);
+    assert_false(a->done);
+}
+
+static void engine_that_does_not_list_is_swept_later(void **state)
+{
+    struct fix *f = *state;
+
+    has_leftover(f, 0);
+    answer(f, "DELETE", "/containers/old1", 204, NULL);
+    fake_engine_on(f->fake, "GET", "/volumes",
+                   &(struct fake_answer){ .status = 500, .times = 1 });
+    become_ready(f);
+    run_for(f, 100);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 0);
+    wait_asked(f, "/containers/old1", 1);
 }
 
 static void wrong_manifest_starts_nothing(void **state)
@@ -790,6 +1028,22 @@ int main(void)
         T(client_that_sleeps_through_the_end_hears_it_later),
         T(clients_that_never_awake_keep_no_rack_from_ending),
         T(what_could_not_be_removed_is_swept_by_the_next_start),
+        cmocka_unit_test_setup_teardown(
+            nothing_is_created_before_somebody_guards_it, setup,
+            teardown_processes),
+        cmocka_unit_test_setup_teardown(
+            client_that_leaves_while_the_guard_comes_is_not_waited_for, setup,
+            teardown_processes),
+        cmocka_unit_test_setup_teardown(
+            rack_that_ends_does_not_wait_for_the_guard, setup,
+            teardown_processes),
+        T(container_that_never_came_is_left_to_the_process),
+        T(sweep_by_hand_says_what_it_removed),
+        T(sweep_by_hand_that_fails_says_why),
+        T(sweep_goes_on_when_who_asked_for_it_has_left),
+        T(rack_that_ends_in_a_sweep_leaves_nothing_of_it),
+        T(what_cannot_be_removed_is_tried_until_it_can),
+        T(engine_that_does_not_list_is_swept_later),
         T(wrong_manifest_starts_nothing),
         T(what_does_not_run_is_404),
         T(environment_is_set_and_read_back),
