@@ -45,6 +45,29 @@ rack_census() {
 
 rack_is_empty() { [ -z "$(rack_census)" ]; }
 
+# The same without the reaper, which a rack has besides while there are sessions.
+session_census() { rack_census | grep -v '^container /cvx-reaper-'; }
+
+rackd_pid() { "$CVX" rackd status --json | jq -er .pid; }
+
+# What removes everything when rackd is killed: its container, its process.
+reaper_container() { containers_of reaper reaper; }
+reaper_process() { pgrep -f "^cvx-reaper .*cvx.rack=$(rack_id)"; }
+
+# rackd_dies_alone: kill -9, and neither reaper is there to see it. A rackd that
+# is not stopped first would start others.
+rackd_dies_alone() {
+    local pid
+
+    pid=$(rackd_pid)
+    kill -STOP "$pid"
+    # shellcheck disable=SC2046
+    kill -9 $(reaper_process)
+    api DELETE "/containers/$(reaper_container)?force=1"
+    kill -9 "$pid"
+    wait_for 5 has_ended "$pid"
+}
+
 # has_ended PID: also one that only its parent has not heard of: rackd's is
 # init, which in a container may take seconds.
 has_ended() {
