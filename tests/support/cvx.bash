@@ -31,19 +31,24 @@ rack_up() {
 
 rack_id() { cat "$RACK_HOME/state/cvx/local/id" 2>/dev/null; }
 
-# Everything of this test's rack on the engine, a line each.
-rack_census() {
-    local id filter
-
+# Everything of this test's rack on the engine, a line each; status 1 when the
+# engine does not say.
+rack_census() (
+    set -o pipefail
     id=$(rack_id)
     [ -n "$id" ] || return 0
     filter=$(jq -rn --arg l "cvx.rack=$id" '{label: [$l]} | tojson | @uri')
-    api GET "/containers/json?all=1&filters=$filter" | jq -r '.[] | "container \(.Names[0]) \(.State)"'
-    api GET "/networks?filters=$filter" | jq -r '.[] | "network \(.Name)"'
+    api GET "/containers/json?all=1&filters=$filter" |
+        jq -r '.[] | "container \(.Names[0]) \(.State)"' || return 1
+    api GET "/networks?filters=$filter" | jq -r '.[] | "network \(.Name)"' || return 1
     api GET "/volumes?filters=$filter" | jq -r '.Volumes[]? | "volume \(.Name)"'
-}
+)
 
-rack_is_empty() { [ -z "$(rack_census)" ]; }
+rack_is_empty() {
+    local left
+
+    left=$(rack_census) && [ -z "$left" ]
+}
 
 # The same without the reaper, which a rack has besides while there are sessions.
 session_census() { rack_census | grep -v '^container /cvx-reaper-'; }
@@ -86,10 +91,11 @@ rack_down() {
     # A sanitizer speaks last of all, when the process ends.
     [ -z "$pid" ] || wait_for 10 has_ended "$pid" || true
     rackd_is_sound || return 1
-    left=$(rack_census)
+    left=$(rack_census) || return 1
     [ -z "$left" ] || {
         echo "left on the engine: $left" >&2
         sed 's/^/rackd: /' "$RACK_HOME/run/cvx/rackd.log" >&2 || true
+        remove_labelled "cvx.rack=$(rack_id)"
         return 1
     }
 }
