@@ -325,6 +325,23 @@ is_another_reaper() {
     all_is_gone
 }
 
+# The process of this rackd is another than PID, or has been given up.
+is_another_process() { [ "$(reaper_process)" != "$1" ]; }
+
+@test "the process killed again and again is given up; the container goes with the session" {
+    pair_runs
+    for i in 1 2 3 4 5 6; do
+        process=$(reaper_process)
+        kill -9 "$process"
+        wait_for 3 is_another_process "$process"
+        [ $i = 6 ] || wait_for 3 reaper_process
+    done
+    wait_for 3 eval '[[ $(doctor_says) == "ok: a container on the engine; no process here: it was killed again and again" ]]'
+    stop_json INT
+    [ "$cvx_status" = 0 ]
+    rack_is_empty
+}
+
 @test "rackd stopped for a while and continued: the session lives" {
     pair_runs
     reaper=$(reaper_container) process=$(reaper_process)
