@@ -11,20 +11,22 @@ setup_file() {
 
 setup() {
     rack_up
-    rackd= relay=
+    rackd=
 }
 
 teardown() {
     [ -z "$rackd" ] || kill -CONT "$rackd" 2>/dev/null || true
-    [ -z "$relay" ] || kill "$relay" || true
-    rack_id >>"$BATS_FILE_TMPDIR/racks" || true
+    ! id=$(rack_id) || echo "$id" >>"$BATS_FILE_TMPDIR/racks"
     rack_down
 }
 
 # A process looks for late arrivals yet when all is gone; then it goes too.
 teardown_file() {
     engine_clean
-    wait_for 20 eval "! pgrep -f '^cvx-reaper .*cvx.rack=($(paste -sd'|' "$BATS_FILE_TMPDIR/racks"))'"
+    racks=$(paste -sd'|' "$BATS_FILE_TMPDIR/racks")
+    [[ $racks =~ ^[0-9a-f]{16}(\|[0-9a-f]{16})*$ ]]
+    wait_for 20 eval "! pgrep -f '^cvx-reaper .*cvx.rack=($racks)'"
+    [ ! -e "$BATS_FILE_TMPDIR/relays" ] || xargs kill <"$BATS_FILE_TMPDIR/relays"
 }
 
 # ---- who else is on the engine -------------------------------------------------
@@ -253,6 +255,56 @@ kept_start() {
     rack_is_empty
 }
 
+# ---- the doctor ----------------------------------------------------------------
+
+# relay [SOCAT OPTIONS]: the engine's socket under another path, ./relay.sock.
+relay() {
+    command -v socat || skip "socat is not installed"
+    [[ $DOCKER_HOST == unix://* ]] || skip "the engine is not on a unix socket"
+    socat "UNIX-LISTEN:$RACK_HOME/relay.sock,fork${1:-}" \
+        "UNIX-CONNECT:${DOCKER_HOST#unix://}" 3>&- &
+    echo $! >>"$BATS_FILE_TMPDIR/relays" # until its reapers have ended
+    wait_for 5 test -S "$RACK_HOME/relay.sock"
+    DOCKER_HOST=unix://$RACK_HOME/relay.sock
+}
+
+doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.level): \(.text)"'; }
+
+@test "doctor: the reapers, without and with a session" {
+    [[ $(doctor_says) == "ok: ready: "* ]]
+    pair_runs
+    [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
+    "$CVX" doctor | grep -F "a container on the engine and a process here stand by"
+    stop_json INT
+    [[ $(doctor_says) == "ok: ready: "* ]]
+}
+
+@test "doctor: another path to the engine's socket is as good" {
+    relay
+    pair_runs
+    [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
+    api GET "/containers/$(reaper_container)/json" | jq -er '.Mounts[].Source' |
+        grep -x "$RACK_HOME/relay.sock"
+    kill -STOP "$rackd"
+    kill -9 "$(reaper_process)" "$rackd"
+    all_is_gone
+}
+
+@test "doctor: a socket that a container cannot use is said, and the process does it alone" {
+    relay ,mode=600,user=65534
+    pair
+    listing >"$RACK_HOME/before"
+    start_json
+    wait_event ready
+    rackd=$(rackd_pid)
+    wait_for 10 eval '[[ $(doctor_says) == "warn: a process on this machine only, since a container cannot: "* ]]'
+    [[ $(doctor_says) == *"the engine's socket cannot be used from a container" ]]
+    "$CVX" doctor | grep -F 'cvx sweep'
+    [ -z "$(reaper_container)" ]
+    kill -9 "$rackd"
+    all_is_gone
+}
+
 # ---- the two themselves --------------------------------------------------------
 
 @test "the container has no network, no capabilities, a read-only root, and is small" {
@@ -357,54 +409,4 @@ is_another_process() { [ "$(reaper_process)" != "$1" ]; }
     stop_json INT
     [ "$cvx_status" = 0 ]
     rack_is_empty
-}
-
-# ---- the doctor ----------------------------------------------------------------
-
-# relay [SOCAT OPTIONS]: the engine's socket under another path, ./relay.sock.
-relay() {
-    command -v socat || skip "socat is not installed"
-    [[ $DOCKER_HOST == unix://* ]] || skip "the engine is not on a unix socket"
-    socat "UNIX-LISTEN:$RACK_HOME/relay.sock,fork${1:-}" \
-        "UNIX-CONNECT:${DOCKER_HOST#unix://}" 3>&- &
-    relay=$!
-    wait_for 5 test -S "$RACK_HOME/relay.sock"
-    DOCKER_HOST=unix://$RACK_HOME/relay.sock
-}
-
-doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.level): \(.text)"'; }
-
-@test "doctor: the reapers, without and with a session" {
-    [[ $(doctor_says) == "ok: ready: "* ]]
-    pair_runs
-    [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
-    "$CVX" doctor | grep -F "a container on the engine and a process here stand by"
-    stop_json INT
-    [[ $(doctor_says) == "ok: ready: "* ]]
-}
-
-@test "doctor: another path to the engine's socket is as good" {
-    relay
-    pair_runs
-    [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
-    api GET "/containers/$(reaper_container)/json" | jq -er '.Mounts[].Source' |
-        grep -x "$RACK_HOME/relay.sock"
-    kill -STOP "$rackd"
-    kill -9 "$(reaper_process)" "$rackd"
-    all_is_gone
-}
-
-@test "doctor: a socket that a container cannot use is said, and the process does it alone" {
-    relay ,mode=600,user=65534
-    pair
-    listing >"$RACK_HOME/before"
-    start_json
-    wait_event ready
-    rackd=$(rackd_pid)
-    wait_for 10 eval '[[ $(doctor_says) == "warn: a process on this machine only, since a container cannot: "* ]]'
-    [[ $(doctor_says) == *"the engine's socket cannot be used from a container" ]]
-    "$CVX" doctor | grep -F 'cvx sweep'
-    [ -z "$(reaper_container)" ]
-    kill -9 "$rackd"
-    all_is_gone
 }

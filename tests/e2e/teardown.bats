@@ -5,7 +5,10 @@ load ../support/cvx
 
 setup_file() { engine_use; }
 setup() { rack_up; }
-teardown() { rack_down; }
+teardown() {
+    engine_clean
+    rack_down
+}
 
 pair() {
     app pair <<YML
@@ -167,7 +170,6 @@ YML
     stop_json INT
     rack_is_empty
     container_state "$bystander" | grep created
-    engine_clean
 }
 
 @test "lifecycle: preStop runs before the service is stopped" {
