@@ -8,9 +8,11 @@ load ../support/cvx
 setup_file() { engine_use; }
 setup() { rack_up; }
 teardown() {
+    local sound=0
+
     engine_clean
-    [ ! -e "$RACK_HOME/other" ] || in_other rack_down
-    rack_down
+    [ ! -e "$RACK_HOME/other" ] || in_other rack_down || sound=1
+    rack_down && return $sound
 }
 
 # in_other COMMAND...: with another rack's home, so with a rackd of its own.
@@ -63,6 +65,7 @@ would remove network shop-S, of rackd $dead, which is gone" ] || {
         false
     }
     [ "$(in_other rack_census)" = "$left" ]
+    "$CVX" sweep
 }
 
 @test "sweep removes it and says what; then nothing is left behind" {
