@@ -79,26 +79,35 @@ static int forget(struct cli *cli, const char *app, struct err *err)
     return CLI_OK;
 }
 
-int cmd_down(struct cli *cli, struct err *err)
+/* Nothing to stop is what was wanted, where there is data to forget. */
+static int stop_if_running(struct stopping *s, const char *app, struct err *err)
 {
     cleanup_client struct client c = { 0 };
+    bool asked = client_open_app(&c, app, err) == 0;
+    int status = asked ? stop(s, &c, app, err) : -1;
+
+    if (status >= 0 || err->code != ERR_NOT_FOUND ||
+        !flags_has(&s->cli->flags, "data"))
+        return status;
+    if (!asked && !s->json)
+        term_printf(&s->cli->out, "Stopping %s... ", app);
+    if (!s->json)
+        term_puts(&s->cli->out, "OK, it was not running\n");
+    return CLI_OK;
+}
+
+int cmd_down(struct cli *cli, struct err *err)
+{
     cleanup_free char *app = app_name(&cli->flags, err);
     struct stopping s = { .cli = cli, .json = flags_has(&cli->flags, "json") };
-    bool data = flags_has(&cli->flags, "data");
-    int status = 0;
+    int status;
 
     if (app == NULL)
         return -1;
-    if (client_open_app(&c, app, err) == 0)
-        status = stop(&s, &c, app, err);
-    else
-        status = -1;
+    status = stop_if_running(&s, app, err);
     str_release(&s.removed);
-    if (data && (status == 0 || (status < 0 && err->code == ERR_NOT_FOUND))) {
-        if (status < 0 && !s.json)
-            term_printf(&cli->out, "it was not running\n");
+    if (status == 0 && flags_has(&cli->flags, "data"))
         status = forget(cli, app, err);
-    }
     return status;
 }
 

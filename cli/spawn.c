@@ -149,12 +149,28 @@ static int fork_twice(const char *program, const char *socket_path, int log_fd,
     _exit(pid < 0 ? 126 : 0);
 }
 
+/* Not the reaper's, which goes on writing there once rackd is dead. */
+static const char *last_line_of(char *text, size_t len)
+{
+    for (;;) {
+        char *line;
+
+        while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+            len--;
+        text[len] = '\0';
+        line = strrchr(text, '\n');
+        line = line == NULL ? text : line + 1;
+        if (!str_starts(line, "reaper: "))
+            return line;
+        len = (size_t)(line - text);
+    }
+}
+
 char *spawn_last_line(const char *log)
 {
     char buf[TAIL_BYTES + 1];
     int fd = open(log, O_RDONLY | O_CLOEXEC);
     ssize_t n = 0;
-    char *line;
 
     if (fd >= 0 && lseek(fd, -TAIL_BYTES, SEEK_END) < 0)
         lseek(fd, 0, SEEK_SET);
@@ -162,11 +178,7 @@ char *spawn_last_line(const char *log)
         n = read(fd, buf, TAIL_BYTES);
         close(fd);
     }
-    while (n > 0 && strchr(" \t\r\n", buf[n - 1]) != NULL)
-        n--;
-    buf[n > 0 ? n : 0] = '\0';
-    line = strrchr(buf, '\n');
-    return xstrdup(line == NULL ? buf : line + 1);
+    return xstrdup(last_line_of(buf, n > 0 ? (size_t)n : 0));
 }
 
 /* What rackd says: "" when it ended without a word, or in time said none. */

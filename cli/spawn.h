@@ -18,8 +18,8 @@ char *spawn_find(void);
 int spawn_rackd(const char *program, const char *socket_path, const char *log,
                 int timeout_ms, struct err *err);
 
-/* The last line of the file that says something; "" when there is none. The
- * caller frees it. */
+/* The last line of the file in which rackd says something; "" when there is
+ * none. The caller frees it. */
 char *spawn_last_line(const char *log);
 
 #endif /* CLI_SPAWN_H */

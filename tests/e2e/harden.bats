@@ -22,8 +22,6 @@ services:
 YML
 }
 
-rackd_pid() { "$CVX" rackd status --json | jq -er .pid; }
-
 # In kB; VmHWM is the most it ever was.
 memory_of() { sed -n "s/^$2:[^0-9]*\([0-9]*\).*/\1/p" "/proc/$1/status"; }
 

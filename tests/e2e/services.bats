@@ -218,7 +218,7 @@ YML
     start_json
     wait_event ready
     [ -z "$(containers_of service job)" ]
-    [ "$(rack_census | grep -c ^container)" = 1 ]
+    [ "$(session_census | grep -c ^container)" = 1 ]
     ended
 }
 

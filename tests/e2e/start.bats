@@ -32,7 +32,7 @@ YML
     wait_event ready
     curl -fsS --noproxy '*' "$(service_url web)/" | grep -x hello
     [ "$(curl -fsS --noproxy '*' "$(service_url web)/GREETING")" = hi ]
-    [ "$(rack_census | grep -c ^container)" = 6 ]
+    [ "$(session_census | grep -c ^container)" = 6 ]
     [ "$(rack_census | grep -c ^network)" = 1 ]
     stop_json INT
     [ "$cvx_status" = 0 ]

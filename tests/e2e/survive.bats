@@ -292,7 +292,7 @@ YML
     files=(one/app/events.1 one/app/events.2 two/app/events.3)
     wait_for 60 all_ready "${files[@]}"
     distinct '.services[0].url' "${files[@]}"
-    [ "$(rack_census | grep -c ^container)" = 3 ]
+    [ "$(session_census | grep -c ^container)" = 3 ]
     [ "$(rack_census | grep -c ^network)" = 3 ]
     others_down
     rack_is_empty
@@ -307,7 +307,7 @@ YML
     done
     wait_for 90 all_ready "${files[@]}"
     distinct '.services[0].url' "${files[@]}"
-    [ "$(rack_census | grep -c '^container .* running$')" = 20 ]
+    [ "$(session_census | grep -c '^container .* running$')" = 20 ]
     [ "$(api GET /networks | jq -r '.[].IPAM.Config[]?.Subnet' | sort | uniq -d)" = "" ]
     others_down
     rack_is_empty

@@ -5,7 +5,10 @@ load ../support/cvx
 
 setup_file() { engine_use; }
 setup() { rack_up; }
-teardown() { rack_down; }
+teardown() {
+    engine_clean
+    rack_down
+}
 
 pair() {
     app pair <<YML
@@ -78,6 +81,17 @@ ends_with() {
     wait_for 15 rack_is_empty
 }
 
+@test "Ctrl-C while the start is under way: nothing is left once cvx has ended" {
+    pair
+    for delay in 0.1 0.3 0.6; do
+        start_json
+        sleep $delay
+        stop_json INT
+        rack_is_empty
+        [ "$cvx_status" = 130 ] || [ "$cvx_status" = 0 ]
+    done
+}
+
 @test "a second Ctrl-C does not wait for a service that ignores SIGTERM" {
     app deaf <<YML
 services:
@@ -124,14 +138,27 @@ YML
     rack_is_empty
 }
 
-@test "what a killed rackd left is removed by the next one, and nothing else" {
+@test "what a killed rackd left is gone by itself" {
+    pair
+    start_json
+    wait_event ready
+    [ "$(session_census | wc -l)" = 3 ]
+    kill -9 "$(rackd_pid)"
+    wait_for 3 rack_is_empty
+    end_json
+    [ "$cvx_status" = 1 ]
+    grep -q '^ERROR: rackd went away; what it had started is being removed$' "$RACK_HOME/errors"
+    never grep 'last words: reaper' "$RACK_HOME/errors"
+}
+
+@test "what a rackd killed with its reapers left is removed by the next one, and nothing else" {
     pair
     bystander=$(container_create "$WEB_IMAGE")
     start_json
     wait_event ready
-    pid=$("$CVX" rackd status --json | jq .pid)
-    kill -9 "$pid"
-    end_json || true
+    rackd_dies_alone
+    end_json
+    sleep 1
     [ "$(rack_census | wc -l)" = 3 ]
     app other <<YML
 services:
@@ -139,11 +166,10 @@ services:
 YML
     start_json
     wait_event ready
-    wait_for 10 eval '[ "$(rack_census | wc -l)" = 2 ]'
+    wait_for 10 eval '[ "$(session_census | wc -l)" = 2 ]'
     stop_json INT
     rack_is_empty
     container_state "$bystander" | grep created
-    engine_clean
 }
 
 @test "lifecycle: preStop runs before the service is stopped" {

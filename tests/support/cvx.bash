@@ -31,19 +31,47 @@ rack_up() {
 
 rack_id() { cat "$RACK_HOME/state/cvx/local/id" 2>/dev/null; }
 
-# Everything of this test's rack on the engine, a line each.
-rack_census() {
-    local id filter
-
+# Everything of this test's rack on the engine, a line each; status 1 when the
+# engine does not say.
+rack_census() (
+    set -o pipefail
     id=$(rack_id)
     [ -n "$id" ] || return 0
     filter=$(jq -rn --arg l "cvx.rack=$id" '{label: [$l]} | tojson | @uri')
-    api GET "/containers/json?all=1&filters=$filter" | jq -r '.[] | "container \(.Names[0]) \(.State)"'
-    api GET "/networks?filters=$filter" | jq -r '.[] | "network \(.Name)"'
+    api GET "/containers/json?all=1&filters=$filter" |
+        jq -r '.[] | "container \(.Names[0]) \(.State)"' || return 1
+    api GET "/networks?filters=$filter" | jq -r '.[] | "network \(.Name)"' || return 1
     api GET "/volumes?filters=$filter" | jq -r '.Volumes[]? | "volume \(.Name)"'
+)
+
+rack_is_empty() {
+    local left
+
+    left=$(rack_census) && [ -z "$left" ]
 }
 
-rack_is_empty() { [ -z "$(rack_census)" ]; }
+# The same without the reaper, which a rack has besides while there are sessions.
+session_census() { rack_census | grep -v '^container /cvx-reaper-'; }
+
+rackd_pid() { "$CVX" rackd status --json | jq -er .pid; }
+
+# What removes everything when rackd is killed: its container, its process.
+reaper_container() { containers_of reaper reaper; }
+reaper_process() { pgrep -f "^cvx-reaper .*cvx.rack=$(rack_id)"; }
+
+# rackd_dies_alone: kill -9, and neither reaper is there to see it. A rackd that
+# is not stopped first would start others.
+rackd_dies_alone() {
+    local pid
+
+    pid=$(rackd_pid)
+    kill -STOP "$pid"
+    # shellcheck disable=SC2046
+    kill -9 $(reaper_process)
+    api DELETE "/containers/$(reaper_container)?force=1"
+    kill -9 "$pid"
+    wait_for 5 has_ended "$pid"
+}
 
 # has_ended PID: also one that only its parent has not heard of: rackd's is
 # init, which in a container may take seconds.
@@ -63,10 +91,11 @@ rack_down() {
     # A sanitizer speaks last of all, when the process ends.
     [ -z "$pid" ] || wait_for 10 has_ended "$pid" || true
     rackd_is_sound || return 1
-    left=$(rack_census)
+    left=$(rack_census) || return 1
     [ -z "$left" ] || {
         echo "left on the engine: $left" >&2
         sed 's/^/rackd: /' "$RACK_HOME/run/cvx/rackd.log" >&2 || true
+        remove_labelled "cvx.rack=$(rack_id)"
         return 1
     }
 }

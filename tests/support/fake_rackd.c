@@ -200,7 +200,7 @@ int fake_rackd_main(char **argv)
         return 1;
     }
     if (mode_is("crash")) {
-        fprintf(stderr, "first line\nthe last words\n\n");
+        fprintf(stderr, "first line\nthe last words\n\nreaper: it is gone\n");
         return 1;
     }
     listener = listen_at(argv[2]);
