@@ -76,6 +76,9 @@ int cmd_services(struct cli *cli, struct err *err);
 int cmd_start(struct cli *cli, struct err *err);
 int cmd_stop(struct cli *cli, struct err *err);
 int cmd_sweep(struct cli *cli, struct err *err);
+int cmd_templates(struct cli *cli, struct err *err);
+int cmd_templates_build(struct cli *cli, struct err *err);
+int cmd_templates_prune(struct cli *cli, struct err *err);
 int cmd_validate(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 

@@ -44,6 +44,7 @@ static enum event_type type_of(const char *name)
         { "warning", EVENT_WARNING },   { "error", EVENT_ERROR },
         { "stopping", EVENT_STOPPING }, { "removed", EVENT_REMOVED },
         { "check", EVENT_CHECK },       { "leftover", EVENT_LEFTOVER },
+        { "template", EVENT_TEMPLATE },
         { "end", EVENT_END },
     };
 

@@ -26,6 +26,7 @@ enum event_type {
     EVENT_REMOVED,
     EVENT_CHECK,
     EVENT_LEFTOVER,
+    EVENT_TEMPLATE,
     EVENT_END,
 };
 

@@ -333,6 +333,7 @@ static void draw_event(struct render *r, const struct event *e)
     case EVENT_ERROR:
     case EVENT_CHECK:
     case EVENT_LEFTOVER:
+    case EVENT_TEMPLATE:
     case EVENT_END:
     case EVENT_OTHER:
         break;

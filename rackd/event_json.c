@@ -108,6 +108,7 @@ struct cJSON *event_json(const struct app_run *run, const struct run_event *ev)
         put_masked(e, "reason", ev->text, &run->input.secrets);
         return e;
     case RUN_REMOVED:
+    case RUN_TEMPLATE: /* never told */
         break;
     }
     return removed_json(event_new(run, "removed"), ev);

@@ -127,6 +127,7 @@ bool guard_begin(struct link *link)
 static void on_reaper_change(void *user)
 {
     runs_guard_changed(user);
+    templates_guard_changed(user);
 }
 
 /* ---- down ---------------------------------------------------------------- */
@@ -140,7 +141,7 @@ static bool is_needed(const struct link *link)
         if (run->link == link &&
             (run->session != NULL || run->stage == RUN_GUARDING))
             return true;
-    return false;
+    return templates_are_made(link);
 }
 
 /* Not earlier, beside the session's own objects: whoever is killed in the

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "rack.h"
 #include "sweep.h"
+#include "template_list.h"
 
 /* What could not be removed is tried again so often while rackd lives. */
 #define SWEEP_AGAIN_MS 2000
@@ -202,6 +203,7 @@ static void on_engine_closed(void *user)
 {
     struct link *link = user;
 
+    template_list_drop(link);
     free(link->endpoint);
     free(link->name);
     free(link->version);

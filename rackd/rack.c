@@ -9,12 +9,16 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "control/control.h"
 #include "owner.h"
 #include "plan/mask.h"
 #include "run/session.h"
 
 #define IDLE_CHECK_MS 1000
+
+/* Disk for templates: some twenty databases. */
+#define TEMPLATES_MB 4096
 
 static const struct control_route routes[] = {
     { "GET", "/version", on_version },
@@ -33,6 +37,9 @@ static const struct control_route routes[] = {
     { "POST", "/env", on_env_set },
     { "POST", "/doctor", on_doctor },
     { "POST", "/sweep", on_sweep },
+    { "POST", "/templates", on_templates },
+    { "POST", "/templates/build", on_templates_build },
+    { "POST", "/templates/prune", on_templates_prune },
     { "POST", "/quit", on_quit },
     { NULL, NULL, NULL },
 };
@@ -59,6 +66,17 @@ static char *without_secrets(const char *text, void *user)
     return shown;
 }
 
+/* Of rackd's own environment; what is no number counts as not set. */
+static unsigned long setting_mb(const char *name, long otherwise)
+{
+    const char *text = getenv(name);
+    long mb;
+
+    if (text == NULL || !str_to_long(text, 0, 1L << 30, &mb))
+        mb = otherwise;
+    return (unsigned long)mb;
+}
+
 int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
              unsigned idle_s, struct err *err)
 {
@@ -82,6 +100,8 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
         rack_free(r);
         return err_wrap(err, "cannot listen");
     }
+    r->templates_mb = setting_mb("CVX_TEMPLATES_MB", TEMPLATES_MB);
+    uv_timer_init(loop, &r->template_timer);
     uv_timer_init(loop, &r->idle_timer);
     uv_timer_start(&r->idle_timer, on_idle_check, IDLE_CHECK_MS, IDLE_CHECK_MS);
     log_filter(without_secrets, r);
@@ -106,7 +126,7 @@ static void on_idle_check(uv_timer_t *timer)
 {
     struct rack *r = container_of(timer, struct rack, idle_timer);
 
-    if (r->runs != NULL || control_clients(r->control) > 0)
+    if (r->runs != NULL || r->template_jobs != NULL || control_clients(r->control) > 0)
         r->started_idle = uv_now(r->loop);
     else if (uv_now(r->loop) - r->started_idle > r->idle_s * 1000ULL)
         rack_quit(r);
@@ -122,6 +142,7 @@ void rack_quit(struct rack *r)
     r->quitting = true;
     DL_FOREACH_SAFE (r->runs, run, next)
         run_stop(run, "rackd ends", again, 1);
+    templates_stop(r);
     close_when_empty(r);
 }
 
@@ -137,9 +158,10 @@ void rack_run_ended(struct rack *r)
 /* Clients first: those who wait for an engine let go of it. */
 static void close_when_empty(struct rack *r)
 {
-    if (r->runs != NULL || r->closing)
+    if (r->runs != NULL || r->template_jobs != NULL || r->closing)
         return;
     r->closing = true;
+    uv_close((uv_handle_t *)&r->template_timer, on_timer_closed);
     uv_close((uv_handle_t *)&r->idle_timer, on_timer_closed);
     control_close(r->control, on_part_closed, r);
 }

@@ -13,6 +13,8 @@
  *   doctor.c   POST /doctor
  *   kept.c     POST /resources/reset: kept data is forgotten
  *   sweep_view.c  POST /sweep: a sweep by hand
+ *   templates.c   makes templates, behind the sessions that missed them
+ *   template_list.c, templates_view.c   which there are; POST /templates...
  *
  * Nothing below this folder's top level includes this header.
  */
@@ -42,6 +44,8 @@ struct reaper;
 struct reaper_process;
 struct str;
 struct sweep;
+struct template_job;
+struct template_query;
 struct waiter;
 
 /* An engine in use; made on first need, kept until rackd ends. */
@@ -54,6 +58,7 @@ struct link {
     bool podman;
     struct waiter *waiters; /* for its hello */
     struct sweep *sweeps;   /* under way (sweep.c) */
+    struct template_query *template_queries; /* too (template_list.c) */
     uv_timer_t sweep_timer;
     bool sweeping, dirty;  /* dirty: something was left since the last sweep */
     struct reaper *reaper; /* guard.c */
@@ -82,6 +87,7 @@ struct app_run {
     struct session *session; /* NULL until the engine has answered */
     char id[8], release[12];
     bool detach, detached;
+    bool misses_template; /* one that could be there was not */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;
@@ -112,6 +118,9 @@ struct rack {
     struct port_book ports;
     struct link *links;
     struct app_run *runs;
+    struct template_job *template_jobs; /* the first one may be under way */
+    uv_timer_t template_timer;
+    unsigned long templates_mb; /* on disk, at most; 0: none are made or used */
     uv_timer_t idle_timer;
     unsigned idle_s;
     uint64_t started, started_idle; /* loop clock */
@@ -170,6 +179,34 @@ void guard_close(struct link *link, void (*cb)(void *user));
 /* The guard of this link is up or gone: go on (start.c). */
 void runs_guard_changed(struct link *link);
 
+/* ---- templates (templates.c) --------------------------------------------- */
+
+/* A session said something of one (RUN_TEMPLATE), and is ready. */
+void templates_note(struct app_run *run, const struct run_event *event);
+void templates_want(struct app_run *run);
+
+/* The guard of this link is up or gone. Is something being made there? */
+void templates_guard_changed(struct link *link);
+bool templates_are_made(const struct link *link);
+bool templates_session_lives(const struct rack *r, const char *session);
+
+/* rackd ends. */
+void templates_stop(struct rack *r);
+
+/* What happens to one that is made: as in session.h, and "failed" (`text` why)
+ * and at last "end" (`text`: "" or what went wrong). */
+typedef void (*template_cb)(const char *state, const char *resource,
+                            const char *text, void *user);
+
+/* Make those of `plan` that are missing, after those that wait; the plan is
+ * held. NULL: there are none to make. cb may be NULL. */
+struct template_job *templates_make(struct link *link, struct plan *plan,
+                                    const struct env *client_env,
+                                    const char *dir, template_cb cb,
+                                    void *user);
+/* Nobody listens any more; it is made all the same. */
+void templates_ignore(struct template_job *job);
+
 /* ---- handlers (start.c, views.c, doctor.c) ------------------------------ */
 
 void on_start(struct control_req *req, void *user);
@@ -190,6 +227,9 @@ void on_quit(struct control_req *req, void *user);
 void on_doctor(struct control_req *req, void *user);
 void on_reset(struct control_req *req, void *user);
 void on_sweep(struct control_req *req, void *user);
+void on_templates(struct control_req *req, void *user);
+void on_templates_build(struct control_req *req, void *user);
+void on_templates_prune(struct control_req *req, void *user);
 
 /* ---- shared pieces ------------------------------------------------------ */
 

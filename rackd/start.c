@@ -300,6 +300,9 @@ static void begin_session(struct app_run *run, struct link *link)
                                 .dir = run->input.dir,
                                 .hub_tag = "convox",
                                 .client_env = &run->input.client_env,
+                                .templates = r->templates_mb > 0
+                                                 ? TEMPLATES_USE
+                                                 : TEMPLATES_OFF,
                                 .podman = link->podman,
                                 .no_build = run->no_build,
                                 .no_cache = run->no_cache,
@@ -373,6 +376,10 @@ static void on_run_event(const struct run_event *event, void *user)
 {
     struct app_run *run = user;
 
+    if (event->type == RUN_TEMPLATE) {
+        templates_note(run, event);
+        return;
+    }
     if (event->type == RUN_ERROR || event->type == RUN_STOPPING ||
         event->type == RUN_REMOVED || event->type == RUN_READY)
         tell_log_lines(run); /* what led to it comes first */
@@ -381,6 +388,8 @@ static void on_run_event(const struct run_event *event, void *user)
                   event->type == RUN_WARNING);
     if (event->type == RUN_REMOVED && event->left > 0)
         link_is_dirty(run->link);
+    if (event->type == RUN_READY)
+        templates_want(run);
     if (event->type == RUN_READY && run->detach)
         hand_over(run);
 }

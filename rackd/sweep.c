@@ -54,16 +54,6 @@ static void remove_next(struct sweep *sw);
 static void on_removed(const struct err *err, void *user);
 static void finish(struct sweep *sw);
 
-static const char *label_of(const struct strv *labels, const char *key)
-{
-    size_t len = strlen(key);
-
-    for (size_t i = 0; i < labels->len; i++)
-        if (strncmp(labels->v[i], key, len) == 0 && labels->v[i][len] == '=')
-            return labels->v[i] + len + 1;
-    return "";
-}
-
 static bool session_lives(const struct rack *r, const char *session)
 {
     const struct app_run *run;
@@ -71,19 +61,19 @@ static bool session_lives(const struct rack *r, const char *session)
     DL_FOREACH (r->runs, run)
         if (strcmp(run->id, session) == 0)
             return true;
-    return false;
+    return templates_session_lives(r, session);
 }
 
 /* Why it is left behind; NULL: it is not. The caller frees it. */
 static char *judge(const struct rack *r, const struct strv *labels)
 {
-    const char *owner = label_of(labels, "cvx.owner");
-    const char *session = label_of(labels, "cvx.session");
-    bool own = strcmp(label_of(labels, "cvx.rack"), r->store.rack_id) == 0;
+    const char *owner = strv_value(labels, "cvx.owner");
+    const char *session = strv_value(labels, "cvx.session");
+    bool own = strcmp(strv_value(labels, "cvx.rack"), r->store.rack_id) == 0;
     enum owner_verdict verdict = owner_judge(r->owner, owner);
     cleanup_free char *words = NULL;
 
-    if (strcmp(label_of(labels, "cvx.keep"), "true") == 0 ||
+    if (strcmp(strv_value(labels, "cvx.keep"), "true") == 0 ||
         verdict == OWNER_ALIVE)
         return NULL;
     if (verdict == OWNER_SELF || (own && *owner == '\0')) {
@@ -110,7 +100,7 @@ static void judge_one(struct sweep *sw, const char *kind, const char *id,
                             .kind = kind,
                             .id = xstrdup(id),
                             .name = xstrdup(name),
-                            .app = xstrdup(label_of(labels, "cvx.app")),
+                            .app = xstrdup(strv_value(labels, "cvx.app")),
                             .why = why };
     DL_APPEND(sw->all, l);
 }

@@ -51,6 +51,16 @@ bool strv_has(const struct strv *list, const char *text)
     return false;
 }
 
+const char *strv_value(const struct strv *list, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (size_t i = 0; i < list->len; i++)
+        if (strncmp(list->v[i], key, len) == 0 && list->v[i][len] == '=')
+            return list->v[i] + len + 1;
+    return "";
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

@@ -26,6 +26,10 @@ void strv_add_all(struct strv *list, const struct strv *from);
 void strv_printf(struct strv *list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 bool strv_has(const struct strv *list, const char *text);
+
+/* What follows "KEY=" in the first element that begins so; "" where none does:
+ * labels, environments. Borrowed. */
+const char *strv_value(const struct strv *list, const char *key);
 void strv_sort(struct strv *list);
 
 /* "a, b, c"; the caller frees it. */

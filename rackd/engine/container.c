@@ -28,15 +28,21 @@ struct engine_call *engine_container_create(struct engine *e,
                    cb, user);
 }
 
-struct engine_call *engine_container_start(struct engine *e, const char *id,
-                                           engine_done_cb cb, void *user)
+static struct engine_call *post(struct engine *e, const char *id,
+                                const char *what, engine_done_cb cb, void *user)
 {
     cleanup_str struct str path = { 0 };
 
-    path_begin(&path, "/containers/", id, "/start");
+    path_begin(&path, "/containers/", id, what);
     return call_done(
         e, &(struct request){ .method = "POST", .path = str_c(&path) }, cb,
         user);
+}
+
+struct engine_call *engine_container_start(struct engine *e, const char *id,
+                                           engine_done_cb cb, void *user)
+{
+    return post(e, id, "/start", cb, user);
 }
 
 struct engine_call *engine_container_stop(struct engine *e, const char *id,
@@ -68,6 +74,38 @@ struct engine_call *engine_container_kill(struct engine *e, const char *id,
     return call_done(
         e, &(struct request){ .method = "POST", .path = str_c(&path) }, cb,
         user);
+}
+
+struct engine_call *engine_container_pause(struct engine *e, const char *id,
+                                           engine_done_cb cb, void *user)
+{
+    return post(e, id, "/pause", cb, user);
+}
+
+struct engine_call *engine_container_unpause(struct engine *e, const char *id,
+                                             engine_done_cb cb, void *user)
+{
+    return post(e, id, "/unpause", cb, user);
+}
+
+struct engine_call *engine_container_commit(struct engine *e, const char *id,
+                                            const char *repo, const char *tag,
+                                            const struct strv *changes,
+                                            engine_id_cb cb, void *user)
+{
+    cleanup_free char *lines = strv_join(changes, "\n");
+    cleanup_str struct str path = { 0 };
+
+    str_add(&path, "/commit");
+    path_query(&path, "container", id);
+    path_query(&path, "repo", repo);
+    path_query(&path, "tag", tag);
+    path_query(&path, "changes", lines);
+    return call_id(e,
+                   &(struct request){ .method = "POST",
+                                      .path = str_c(&path),
+                                      .timeout_ms = ENGINE_COMMIT_MS },
+                   cb, user);
 }
 
 struct engine_call *engine_container_remove(struct engine *e, const char *id,

@@ -110,6 +110,8 @@ static void add_host(cJSON *root, const struct engine_container *c, bool podman)
     add_true(host, "Privileged", c->privileged);
     add_true(host, "ReadonlyRootfs", c->read_only_root);
     add_true(host, "AutoRemove", c->auto_remove);
+    if (c->cpu_shares > 0)
+        cJSON_AddNumberToObject(host, "CpuShares", c->cpu_shares);
     add_security(host, c);
     json_add_strings(host, "CapAdd", c->cap_add);
     json_add_strings(host, "CapDrop", c->cap_drop);

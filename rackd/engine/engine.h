@@ -142,6 +142,7 @@ struct engine_container {
     const struct strv *aliases;
     bool init, privileged, read_only_root, no_new_privileges;
     bool auto_remove;
+    unsigned cpu_shares; /* 0: an equal one, which is 1024 */
     bool open_stdin, stdin_once, tty;
     bool no_healthcheck; /* switch the image's HEALTHCHECK off */
     const struct strv *cap_add, *cap_drop;
@@ -168,6 +169,22 @@ struct engine_call *engine_container_stop(struct engine *e, const char *id,
 struct engine_call *engine_container_kill(struct engine *e, const char *id,
                                           const char *signal, engine_done_cb cb,
                                           void *user);
+
+/* Freeze every process of a running container, and let it go on. */
+struct engine_call *engine_container_pause(struct engine *e, const char *id,
+                                           engine_done_cb cb, void *user);
+struct engine_call *engine_container_unpause(struct engine *e, const char *id,
+                                             engine_done_cb cb, void *user);
+
+/* A stopped container's files as image repo:tag; what lies in volumes is not
+ * in it. `changes`: lines of a Dockerfile for its configuration ("ENV A=b",
+ * "LABEL c=d"). The id is the image's. The engine reads every file: no
+ * deadline short of ENGINE_COMMIT_MS. */
+#define ENGINE_COMMIT_MS 600000
+struct engine_call *engine_container_commit(struct engine *e, const char *id,
+                                            const char *repo, const char *tag,
+                                            const struct strv *changes,
+                                            engine_id_cb cb, void *user);
 
 /* Kill and remove, with its anonymous volumes, in one call. */
 struct engine_call *engine_container_remove(struct engine *e, const char *id,
@@ -282,6 +299,7 @@ struct engine_object {
     char *id, *name; /* a volume's id is its name */
     struct strv labels;
     char *subnet; /* networks: first one, or "" */
+    long long size, created; /* images: bytes, unix seconds */
 };
 typedef void (*engine_objects_cb)(const struct engine_object *list,
                                   size_t count, const struct err *err,

@@ -151,6 +151,8 @@ static void read_listed(struct engine_object *out, const cJSON *item)
     out->name = xstrdup(short_name(tag));
     json_pairs(json_get(item, "Labels"), &out->labels);
     out->subnet = xstrdup("");
+    out->size = json_int(item, "Size");
+    out->created = json_int(item, "Created");
 }
 
 struct engine_call *engine_image_list(struct engine *e, const char *label,

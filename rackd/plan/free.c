@@ -45,6 +45,8 @@ static void release_resource(struct plan_resource *r)
     free(r->type);
     free(r->kind);
     free(r->standin);
+    strv_release(&r->server);
+    free(r->server_user);
     release_container(&r->container);
     vars_release(&r->vars);
 }
@@ -71,9 +73,15 @@ static void release_auth(struct plan_registry_auth *a)
     free(a->password);
 }
 
+struct plan *plan_hold(struct plan *p)
+{
+    p->holders++;
+    return p;
+}
+
 void plan_free(struct plan *p)
 {
-    if (p == NULL)
+    if (p == NULL || p->holders-- > 0)
         return;
     free(p->app);
     for (size_t i = 0; i < p->builds.len; i++)

@@ -120,6 +120,13 @@ struct plan_resource {
                       images/postgres; NULL: none */
     struct plan_vars vars;
     int volume; /* efs: index in plan->volumes; else -1 */
+
+    /* Its data is not kept and may come from a template: an image made of an
+     * initialised data directory (run/template.c). `server` then takes the
+     * entrypoint's place, as `server_user` (NULL: the image's). Empty: no
+     * template. */
+    struct strv server;
+    char *server_user;
 };
 
 /* HTTP health check of a service. path NULL: ready once it has started. */
@@ -176,6 +183,7 @@ struct plan {
         size_t len, cap;
     } auths;
     struct strv build_env; /* KEY=VALUE: offered to ARGs of those names */
+    unsigned holders;      /* plan_hold() */
 };
 
 /* Everything that is not in the manifest. All borrowed for the call. */
@@ -205,6 +213,8 @@ struct plan *plan_make(const struct manifest *m, const struct plan_opts *opts,
  */
 void plan_print(const struct plan *p, struct str *out);
 
+/* One more who needs it: plan_free() by the last one frees it. */
+struct plan *plan_hold(struct plan *p);
 void plan_free(struct plan *p);
 
 /* "My_App" -> "my-app": what an app may be called. The caller frees it; NULL

@@ -224,6 +224,16 @@ static void print_vars(struct printer *p, const struct plan_resource *r)
     }
 }
 
+static void print_template(struct printer *p, const struct plan_resource *r)
+{
+    cleanup_free char *words = strv_join(&r->server, " ");
+
+    if (r->server.len > 0)
+        str_printf(p->out, "  from a template: %s%s%s\n", words,
+                   r->server_user == NULL ? "" : ", as ",
+                   r->server_user == NULL ? "" : r->server_user);
+}
+
 static void print_resource(struct printer *p, const struct plan_resource *r)
 {
     str_printf(p->out, "\nresource %s\n  type: ", r->name);
@@ -236,6 +246,7 @@ static void print_resource(struct printer *p, const struct plan_resource *r)
     if (r->has_container) {
         print_container(p, &r->container);
         line(p, "stand-in", r->standin);
+        print_template(p, r);
         str_printf(p->out, "  ready: when %s answers on %d\n",
                    probe_names[r->probe], r->port);
         if (r->container.stop_grace_s > 0)

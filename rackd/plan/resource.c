@@ -20,6 +20,12 @@
 #define POSTGRES_SCRATCH                                                       \
     "-c\nfsync=off\n-c\nfull_page_writes=off\n-c\nsynchronous_commit=off"
 
+/* Data that a template holds: outside every VOLUME, so that it is part of the
+ * image and a container changes a copy of its own. */
+#define TEMPLATE_DATA     "/cvx/data"
+#define POSTGRES_TEMPLATE "PGDATA=" TEMPLATE_DATA
+#define MYSQL_TEMPLATE    "--datadir=" TEMPLATE_DATA
+
 #define MYSQL_URL "mysql://{user}:{pass}@{host}:{port}/{name}"
 /* The entrypoint gives the user its own database only; a test suite wants to
  * create more of them. */
@@ -45,6 +51,9 @@ static const struct resource_type types[] = {
         .kept_env = POSTGRES_KEPT_ENV,
         .scratch_args = POSTGRES_SCRATCH,
         .data_by_major = true,
+        .template_env = POSTGRES_TEMPLATE,
+        .server = "postgres",
+        .server_user = "postgres",
     },
     {
         .kind = "postgis",
@@ -60,6 +69,9 @@ static const struct resource_type types[] = {
         .kept_env = POSTGRES_KEPT_ENV,
         .scratch_args = POSTGRES_SCRATCH,
         .data_by_major = true,
+        .template_env = POSTGRES_TEMPLATE,
+        .server = "postgres",
+        .server_user = "postgres",
     },
     {
         .kind = "mysql",
@@ -78,8 +90,12 @@ static const struct resource_type types[] = {
         /* 5.7 knows the X plugin only once it is loaded: hence "loose". */
         .scratch_args = "--skip-log-bin\n--innodb-flush-log-at-trx-commit=0\n"
                         "--innodb-doublewrite=OFF\n--loose-mysqlx=0\n"
-                        "--performance-schema=OFF",
+                        "--performance-schema=OFF\n"
+                        "--innodb-buffer-pool-size=64M\n"
+                        "--loose-innodb-redo-log-capacity=32M",
         .init_sql = MYSQL_GRANT,
+        .template_args = MYSQL_TEMPLATE,
+        .server = "mysqld\n--user=mysql",
     },
     {
         .kind = "mariadb",
@@ -96,8 +112,12 @@ static const struct resource_type types[] = {
         .data = "/var/lib/mysql",
         .scratch_env = "MARIADB_INITDB_SKIP_TZINFO=1",
         .scratch_args = "--skip-log-bin\n--innodb-flush-log-at-trx-commit=0\n"
-                        "--innodb-doublewrite=0",
+                        "--innodb-doublewrite=0\n"
+                        "--innodb-buffer-pool-size=64M\n"
+                        "--innodb-log-file-size=32M",
         .init_sql = MYSQL_GRANT,
+        .template_args = MYSQL_TEMPLATE,
+        .server = "mariadbd\n--user=mysql",
     },
     {
         .kind = "redis",

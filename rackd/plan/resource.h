@@ -29,6 +29,14 @@ struct resource_type {
     const char *kept_env, *kept_args;       /* with --keep-data */
     const char *scratch_env, *scratch_args; /* without: speed over safety */
     const char *init_sql; /* run once by the image's entrypoint; or NULL */
+
+    /*
+     * Data that may come from a template (plan.h), one word or variable a line:
+     * where it lies then, outside the image's VOLUME, and what starts the
+     * server on data that is there already, without the entrypoint's questions.
+     */
+    const char *template_env, *template_args;
+    const char *server, *server_user; /* NULL: no templates; the image's */
 };
 
 /* NULL when there is no such type; *nearest (may be NULL) then names the

@@ -88,6 +88,17 @@ static void keep_data(struct maker *mk, struct plan_resource *out,
     mount->target = xstrdup(type->data);
 }
 
+static void allow_template(struct plan_resource *out,
+                           const struct resource_type *type)
+{
+    add_lines(&out->server, type->server);
+    if (type->server_user != NULL)
+        out->server_user = xstrdup(type->server_user);
+    add_lines(&out->container.argv, type->template_args);
+    add_lines(&out->container.env, type->template_env);
+    strv_sort(&out->container.env);
+}
+
 static void add_init_sql(struct plan_container *c, const char *sql)
 {
     struct plan_file *file;
@@ -115,6 +126,8 @@ static void make_container(struct maker *mk, const struct manifest_resource *r,
     make_env(out, type, keep);
     if (keep)
         keep_data(mk, out, type);
+    else
+        allow_template(out, type);
     add_init_sql(c, type->init_sql);
 
     port = vec_add(&c->ports);

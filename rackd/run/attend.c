@@ -12,6 +12,9 @@
  * said: a first mysql start on a slow disk takes half a minute. */
 #define RESOURCE_READY_S 180
 
+/* With a template it has nothing to do but to start. */
+#define TEMPLATE_READY_S 20
+
 /* After an exit, wait this long for the rest of the output; and, killed with
  * SIGKILL, this long to hear whether somebody removes it or memory ran out. */
 #define LAST_WORDS_MS 1000
@@ -51,10 +54,20 @@ static int published_at(const struct item *it, int container)
     return 0;
 }
 
+static unsigned ready_limit_s(const struct item *it)
+{
+    unsigned limit_s = it->s->spec.wait_timeout_s;
+
+    if (limit_s == 0)
+        limit_s = RESOURCE_READY_S;
+    return it->template == TEMPLATE_USED && limit_s > TEMPLATE_READY_S
+               ? TEMPLATE_READY_S
+               : limit_s;
+}
+
 static void attend_resource(struct item *it)
 {
     const struct plan_resource *r = it->resource;
-    unsigned limit_s = it->s->spec.wait_timeout_s;
     int outside = published_at(it, r->port);
 
     if (r->probe == PROBE_NONE) {
@@ -70,9 +83,7 @@ static void attend_resource(struct item *it)
                                        .port = outside } },
                         .on_ready = on_handshake,
                         .user = it });
-    if (limit_s == 0)
-        limit_s = RESOURCE_READY_S;
-    uv_timer_start(&it->timer, on_too_late, limit_s * 1000ULL, 0);
+    uv_timer_start(&it->timer, on_too_late, ready_limit_s(it) * 1000ULL, 0);
 }
 
 static void attend_service(struct item *it)
@@ -139,7 +150,17 @@ static void on_handshake(void *user)
 
     it->ready = NULL;
     uv_timer_stop(&it->timer);
-    become_ready(it);
+    if (it->s->spec.templates == TEMPLATES_MAKE)
+        item_save(it);
+    else
+        become_ready(it);
+}
+
+/* The template is not to be trusted: its image is. */
+static void start_without_template(struct item *it, const char *why)
+{
+    item_unattend(it);
+    template_give_up(it, why);
 }
 
 static void on_too_late(uv_timer_t *timer)
@@ -147,10 +168,12 @@ static void on_too_late(uv_timer_t *timer)
     struct item *it = container_of(timer, struct item, timer);
     cleanup_free char *text = NULL, *why = NULL, *output = explain_output(it);
 
+    if (it->template == TEMPLATE_USED && !it->was_ready) {
+        start_without_template(it, "it did not become ready in time");
+        return;
+    }
     text = xasprintf("resource %s (%s) did not become ready within %u s",
-                     it->name, it->resource->type,
-                     it->s->spec.wait_timeout_s > 0 ? it->s->spec.wait_timeout_s
-                                                    : RESOURCE_READY_S);
+                     it->name, it->resource->type, ready_limit_s(it));
     why = xasprintf("last answer on port %d: %s%s%s", it->resource->port,
                     ready_last_error(it->ready),
                     output == NULL ? "" : "\nits last lines:\n",
@@ -228,7 +251,8 @@ void item_died(struct item *it, int status, bool oom)
     default:
         return;
     }
-    if (it->died || (it->kind == ITEM_INIT && it->state == ITEM_READY))
+    if (it->died || (it->state == ITEM_READY &&
+                     (it->kind == ITEM_INIT || it->saved_id != NULL)))
         return;
     item_unattend(it);
     it->died = true;
@@ -326,6 +350,10 @@ static void settle(struct item *it)
         return;
     }
     how = explain_exit(it->exit_status, it->oom);
+    if (it->template == TEMPLATE_USED && !it->was_ready) {
+        start_without_template(it, how);
+        return;
+    }
     item_emit_exit(it, how);
     if (it->kind == ITEM_INIT && it->exit_status == 0)
         become_ready(it);

@@ -19,13 +19,14 @@ static void put(struct item *it);
 static void on_put(const struct err *err, void *user);
 static void on_again(uv_timer_t *timer);
 
-/* The tar of what must be in it before it starts; none where there is
- * nothing. */
+/* The tar of what must be in it before it starts; none where there is nothing:
+ * what shapes the data has done so where the data comes from a template. */
 static int add_files(struct item *it, struct err *err)
 {
     cleanup_strv struct strv paths = { 0 }, texts = { 0 };
 
-    for (size_t i = 0; i < it->plan->files.len; i++) {
+    for (size_t i = 0; i < it->plan->files.len && !template_is_in_use(it);
+         i++) {
         strv_add(&paths, it->plan->files.v[i].path);
         strv_add(&texts, it->plan->files.v[i].text);
     }

@@ -8,6 +8,7 @@
  *   builder.c   one build
  *   item.c      one container's life
  *   item_ports.c, fill.c   its host ports; files put into it
+ *   template.c  the image its data may come from; commit.c makes that
  *   remake.c    what is tried otherwise when the engine refuses it
  *   attend.c    what a running container needs: readiness, health, restarts
  *   outside.c   what somebody else does to it: removed, off the network
@@ -111,11 +112,21 @@ enum item_state {
     ITEM_ATTACHING, /* its output, before it starts */
     ITEM_STARTING,
     ITEM_CHECKING, /* runs, not known to be ready */
+    ITEM_SAVING,   /* its data becomes a template */
     ITEM_READY,    /* an init container: has ended well */
     ITEM_BACKOFF,  /* ended, is started again soon */
     ITEM_STOPPING,
     ITEM_REMOVING,
     ITEM_GONE, /* nothing of it is on the engine */
+};
+
+enum template_state {
+    TEMPLATE_NONE,    /* there can be none, or it is not wanted */
+    TEMPLATE_UNKNOWN, /* which one depends on the image, not looked at yet */
+    TEMPLATE_ASKING,
+    TEMPLATE_ASSUMED, /* the create will tell whether it is there */
+    TEMPLATE_USED,
+    TEMPLATE_MISSING, /* there is none, or it does not work */
 };
 
 struct item {
@@ -129,6 +140,12 @@ struct item {
     int replica;                          /* from 1; 0: there is one */
     char *source;                         /* "service/web/1", for the hub */
     struct image *image;                  /* NULL: built */
+
+    enum template_state template;
+    char *template_name; /* "cvx-template/mysql:0123456789abcdef", or NULL */
+    bool direct;         /* from it, without the image's entrypoint */
+    char *base_id;       /* of the image it stands for */
+    char *saved_id;      /* of a template being made, without a name yet */
 
     char *id; /* of the container; NULL: none */
     char *ip;
@@ -160,6 +177,7 @@ struct item {
     bool initless;        /* made again without an init */
     bool died, oom;       /* an exit is being dealt with; out of memory */
     bool removed, waited; /* by somebody else; waited to hear of that */
+    bool committing;      /* the engine reads it: not to be disturbed */
     bool dropping;        /* we remove it, to make another */
     bool addressless;     /* the address we chose is taken */
     bool left;            /* its removal failed */
@@ -192,6 +210,22 @@ const char *item_kind_word(enum item_kind kind);
 /* item_ports.c: a host port for every published one, as the engine wants them
  * in `out`, one each. -1: the session has failed. */
 int item_choose_ports(struct item *it, struct engine_port *out);
+
+/* template.c: true once it is known what to create it from. */
+bool template_is_known(struct item *it);
+bool template_is_in_use(const struct item *it);
+/* The create has answered: the template is there, or not (true: the error said
+ * so, and the image itself is next). */
+void template_is_there(struct item *it);
+bool template_is_missing(struct item *it, const struct err *err);
+/* It did not work: never again. */
+void template_give_up(struct item *it, const char *why);
+void template_emit(struct item *it, const char *state);
+/* commit.c: it answers, in a session that makes templates: make it one. */
+void item_save(struct item *it);
+
+/* remake.c: its container is removed, and another made. */
+void item_drop(struct item *it);
 
 /* remake.c: the engine refused a step for something that can be had otherwise:
  * other ports, no init. True: the container is being made again. */

@@ -13,6 +13,9 @@
 #define IMAGE_TRIES  2
 #define REMADE_TRIES 3
 
+/* Of 1024: what makes templates yields to everybody else. */
+#define MAKER_CPU_SHARES 64
+
 /*
  * In order of time: the container is created, filled with files, attached and
  * started; attend.c looks after it while it runs.
@@ -50,6 +53,7 @@ const char *item_state_word(const struct item *it)
         [ITEM_FILLING] = "creating",   [ITEM_CREATED] = "waiting",
         [ITEM_ATTACHING] = "starting", [ITEM_STARTING] = "starting",
         [ITEM_CHECKING] = "checking",  [ITEM_READY] = "ready",
+        [ITEM_SAVING] = "saving",
         [ITEM_BACKOFF] = "restarting", [ITEM_STOPPING] = "stopping",
         [ITEM_REMOVING] = "stopping",  [ITEM_GONE] = "removed",
     };
@@ -95,6 +99,9 @@ void item_free(struct item *it)
     if (it->demux != NULL)
         demux_free(it->demux);
     free(it->source);
+    free(it->template_name);
+    free(it->base_id);
+    free(it->saved_id);
     free(it->id);
     free(it->ip);
     free(it->host_ports);
@@ -105,7 +112,7 @@ void item_free(struct item *it)
 
 /* ---- what it waits for -------------------------------------------------- */
 
-/* The image to create from; NULL while there is none yet. */
+/* The plan's image; NULL while there is none yet. */
 static const char *image_of(const struct item *it)
 {
     if (it->plan->build >= 0) {
@@ -200,7 +207,8 @@ void item_wait(struct item *it)
 
 static void poke_waiting(struct item *it)
 {
-    if (image_of(it) != NULL && net_is_up(it->s) && volumes_are_made(it))
+    if (image_of(it) != NULL && template_is_known(it) && net_is_up(it->s) &&
+        volumes_are_made(it))
         create(it);
 }
 
@@ -271,10 +279,17 @@ char *item_container_name(const struct item *it)
                      it->replica > 0 ? it->replica : 1);
 }
 
+/* Making a template must not be felt. */
+static unsigned cpu_shares(const struct session *s)
+{
+    return s->spec.templates == TEMPLATES_MAKE ? MAKER_CPU_SHARES : 0;
+}
+
 static void create(struct item *it)
 {
     struct session *s = it->s;
     const struct plan_container *p = it->plan;
+    bool template = template_is_in_use(it), direct = template && it->direct;
     cleanup_free struct engine_port *ports =
         xcalloc(p->ports.len + 1, sizeof(*ports));
     cleanup_free struct engine_mount *mounts =
@@ -292,11 +307,15 @@ static void create(struct item *it)
         engine_container_create(s->spec.engine,
                                 &(struct engine_container){
                                     .name = name,
-                                    .image = image_of(it),
+                                    .image = template ? it->template_name
+                                                      : image_of(it),
+                                    .entrypoint =
+                                        direct ? &it->resource->server : NULL,
                                     .argv = &p->argv,
                                     .env = &p->env,
                                     .labels = &labels,
-                                    .user = p->user,
+                                    .user = direct ? it->resource->server_user
+                                                   : p->user,
                                     .hostname = it->name,
                                     .ports = ports,
                                     .port_count = p->ports.len,
@@ -312,6 +331,7 @@ static void create(struct item *it)
                                     .cap_add = &p->cap_add,
                                     .cap_drop = &p->cap_drop,
                                     .no_healthcheck = true,
+                                    .cpu_shares = cpu_shares(s),
                                     .stop_grace_s = (int)p->stop_grace_s,
                                 },
                                 on_created, it);
@@ -356,9 +376,12 @@ static void on_created(const char *id, const struct err *err, void *user)
     }
     if (err == NULL) {
         it->image_tries = 0;
+        template_is_there(it);
         item_fill(it);
         return;
     }
+    if (template_is_missing(it, err))
+        return;
     if (err->code == ERR_NOT_FOUND && it->image != NULL &&
         it->image_tries++ < IMAGE_TRIES) {
         item_set_state(it, ITEM_WAITING, "its image");

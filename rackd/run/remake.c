@@ -53,17 +53,28 @@ bool item_remake(struct item *it, const struct err *err)
         it->port_tries++;
     else if (is_init_missing(err->msg) && it->plan->init && !it->initless)
         do_without_init(it);
-    else
+    else if (it->template == TEMPLATE_USED) {
+        template_give_up(it, err->msg);
+        return true;
+    } else
         return false;
 
+    item_drop(it);
+    return true;
+}
+
+void item_drop(struct item *it)
+{
     if (it->id == NULL) {
         item_start_over(it);
-        return true;
+        return;
     }
+    if (it->attach != NULL)
+        engine_cancel(it->attach);
+    it->attach = NULL;
     it->dropping = true;
     it->call =
         engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
-    return true;
 }
 
 static void on_dropped(const struct err *err, void *user)

@@ -155,6 +155,8 @@ static void add_resource(struct session *s, const struct plan_resource *r)
     it = item_new(s, ITEM_RESOURCE, &r->container);
     it->resource = r;
     it->name = r->name;
+    if (r->server.len > 0 && s->spec.templates != TEMPLATES_OFF)
+        it->template = TEMPLATE_UNKNOWN;
     add_item(s, it);
 }
 

@@ -42,6 +42,16 @@ enum run_event_type {
     RUN_READY,    /* look at the session with session_...() */
     RUN_STOPPING, /* text: why */
     RUN_REMOVED,  /* containers, networks, volumes, took_ms */
+    RUN_TEMPLATE, /* name: the resource's; text: the template's image; state:
+                     "used", "missing", "there", "made", "bad" (and gone) */
+};
+
+/* What a session does with templates of its resources' data (template.c). */
+enum session_templates {
+    TEMPLATES_OFF,
+    TEMPLATES_USE,  /* start from those that are there */
+    TEMPLATES_MAKE, /* make those that are missing: ready means made. The
+                       plan has resources that can have one, and no more */
 };
 
 /* All borrowed for the call; unused fields are zero. */
@@ -73,6 +83,7 @@ struct session_spec {
     const char *hub_tag;          /* tag of our own lines: "convox" */
     const struct env *client_env; /* registry logins: HOME, DOCKER_CONFIG;
                                      copied */
+    enum session_templates templates;
     bool podman;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s; /* 0: defaults, see session.c */
@@ -120,10 +131,14 @@ int session_host_port(const struct session *s, const char *kind,
 /* Engine calls made for it so far. */
 unsigned long session_calls(const struct session *s);
 
+/* Templates are images of this repository, a folder for each resource type. */
+#define TEMPLATE_REPOSITORY "cvx-template/"
+
 /*
  * What is known about images, across sessions of a rack: which reference no
  * registry answered for and what stood in, so that the next start does not
- * wait for the same refusal. Forgotten after ten minutes.
+ * wait for the same refusal; which template did not work. Forgotten after ten
+ * minutes.
  */
 struct image_notes *image_notes_new(void);
 void image_notes_free(struct image_notes *notes);

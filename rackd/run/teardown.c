@@ -119,7 +119,7 @@ static void cancel_call(struct item *it)
 }
 
 /* A create or start under way must answer first, or its container is lost to
- * us: its callback comes back here. */
+ * us, and a commit, or its image: their callbacks come back here. */
 void item_take_down(struct item *it, bool now)
 {
     bool runs = it->state == ITEM_CHECKING || it->state == ITEM_READY;
@@ -128,7 +128,7 @@ void item_take_down(struct item *it, bool now)
     if (it->state == ITEM_GONE || it->state == ITEM_REMOVING)
         return;
     if (it->call != NULL &&
-        (it->state == ITEM_CREATING || it->state == ITEM_STARTING ||
+        (it->committing || it->state == ITEM_CREATING || it->state == ITEM_STARTING ||
          it->state == ITEM_WAITING))
         return;
     if (it->id == NULL) {

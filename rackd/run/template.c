@@ -1,0 +1,223 @@
+/*
+ * template -- which image holds a resource's data directory, initialised.
+ *
+ * Its name is a hash of all that shapes the data: the id of the resource's own
+ * image, the type, the whole environment (users, passwords), the arguments and
+ * the files put into the container. So a changed image, version or password
+ * has another name, and nothing needs to be compared or forgotten. Nobody asks
+ * whether it is there: the container is created from it, and the engine says.
+ */
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "run/internal.h"
+
+/* Another number whenever templates are made differently. */
+#define TEMPLATE_FORMAT "cvx template 1"
+
+#define KEY_BYTES   8
+#define IMAGE_TRIES 3
+
+/* What the notes say of a template that does not work. */
+#define NOTE_BAD "bad template"
+
+static void on_image(const struct engine_image *image, const struct err *err,
+                     void *user);
+static void on_template(const struct engine_image *image, const struct err *err,
+                        void *user);
+
+/* ---- its name ------------------------------------------------------------ */
+
+/* Lengths, so that no two different lists read the same. */
+static void add_part(struct str *out, const char *what, const char *text)
+{
+    str_printf(out, "%s %zu %s\n", what, strlen(text), text);
+}
+
+static void add_parts(struct str *out, const char *what,
+                      const struct strv *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        add_part(out, what, list->v[i]);
+}
+
+static char *hash(const struct str *text)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    struct str hex = { 0 };
+
+    EVP_Digest(str_c(text), text->len, sum, NULL, EVP_sha256(), NULL);
+    for (unsigned i = 0; i < KEY_BYTES; i++)
+        str_printf(&hex, "%02x", sum[i]);
+    return str_take(&hex);
+}
+
+static char *name_of(const struct item *it, const char *image_id)
+{
+    const struct plan_container *c = it->plan;
+    cleanup_str struct str text = { 0 };
+    cleanup_free char *key = NULL;
+
+    add_part(&text, "format", TEMPLATE_FORMAT);
+    add_part(&text, "rack", it->s->rack_id);
+    add_part(&text, "image", image_id);
+    add_part(&text, "kind", it->resource->kind);
+    add_parts(&text, "env", &c->env);
+    add_parts(&text, "argument", &c->argv);
+    for (size_t i = 0; i < c->files.len; i++) {
+        add_part(&text, "path", c->files.v[i].path);
+        add_part(&text, "file", c->files.v[i].text);
+    }
+    key = hash(&text);
+    return xasprintf(TEMPLATE_REPOSITORY "%s:%s", it->resource->kind, key);
+}
+
+/* The official images' entrypoint only makes ready what a template has. One of
+ * the user's own may do anything, so it is left in its place. */
+static bool is_official(const struct engine_image *image)
+{
+    static const char script[] = "docker-entrypoint.sh";
+    const char *word, *slash;
+
+    if (image->entrypoint.len != 1)
+        return false;
+    word = image->entrypoint.v[0];
+    slash = strrchr(word, '/');
+    return strcmp(slash == NULL ? word : slash + 1, script) == 0;
+}
+
+/* ---- is there one? ------------------------------------------------------- */
+
+void template_emit(struct item *it, const char *state)
+{
+    session_emit(it->s, &(struct run_event){ .type = RUN_TEMPLATE,
+                                             .name = it->name,
+                                             .state = state,
+                                             .text = it->template_name });
+}
+
+static const char *note_of(const struct item *it)
+{
+    return image_notes_get(it->s->spec.notes, it->template_name,
+                           uv_now(it->s->spec.loop));
+}
+
+/* Answers that come while the session ends are those it waits for. */
+static bool is_over(struct item *it)
+{
+    if (it->s->state != SESSION_STOPPING)
+        return false;
+    item_take_down(it, it->s->stop_now);
+    session_poke(it->s);
+    return true;
+}
+
+bool template_is_known(struct item *it)
+{
+    if (it->template == TEMPLATE_UNKNOWN) {
+        it->template = TEMPLATE_ASKING;
+        it->call = engine_image_inspect(it->s->spec.engine, it->image->use,
+                                        on_image, it);
+    }
+    return it->template != TEMPLATE_ASKING;
+}
+
+/* What is wrong with the image itself is said where it is used. */
+static void no_image(struct item *it, const struct err *err)
+{
+    bool missing = err->code == ERR_NOT_FOUND;
+
+    if (missing && it->image_tries++ < IMAGE_TRIES) {
+        it->template = TEMPLATE_UNKNOWN;
+        image_missing(it->image);
+    } else {
+        it->template = TEMPLATE_NONE;
+        log_warn("run", "%s: its image: %s", it->source, err->msg);
+    }
+    session_poke(it->s);
+}
+
+static void on_image(const struct engine_image *image, const struct err *err,
+                     void *user)
+{
+    struct item *it = user;
+
+    it->call = NULL;
+    if (is_over(it))
+        return;
+    if (err != NULL) {
+        no_image(it, err);
+        return;
+    }
+    it->direct = is_official(image);
+    it->base_id = xstrdup(image->id);
+    it->template_name = name_of(it, image->id);
+    if (it->s->spec.templates == TEMPLATES_MAKE) {
+        it->call = engine_image_inspect(it->s->spec.engine, it->template_name,
+                                        on_template, it);
+        return;
+    }
+    it->template = note_of(it) == NULL ? TEMPLATE_ASSUMED : TEMPLATE_MISSING;
+    session_poke(it->s);
+}
+
+/* To make it: another session may have done so. */
+static void on_template(const struct engine_image *image, const struct err *err,
+                        void *user)
+{
+    struct item *it = user;
+
+    (void)image;
+    it->call = NULL;
+    if (is_over(it))
+        return;
+    it->template = TEMPLATE_MISSING;
+    if (err == NULL || note_of(it) != NULL) {
+        template_emit(it, err == NULL ? "there" : "bad");
+        item_set_state(it, ITEM_READY, NULL);
+    }
+    session_poke(it->s);
+}
+
+/* ---- the create's answer, and later -------------------------------------- */
+
+bool template_is_in_use(const struct item *it)
+{
+    return it->template == TEMPLATE_ASSUMED || it->template == TEMPLATE_USED;
+}
+
+void template_is_there(struct item *it)
+{
+    if (it->template != TEMPLATE_ASSUMED)
+        return;
+    it->template = TEMPLATE_USED;
+    template_emit(it, "used");
+}
+
+bool template_is_missing(struct item *it, const struct err *err)
+{
+    if (!template_is_in_use(it) || err->code != ERR_NOT_FOUND ||
+        net_is_missing(err))
+        return false;
+    it->template = TEMPLATE_MISSING;
+    template_emit(it, "missing");
+    item_start_over(it);
+    return true;
+}
+
+void template_give_up(struct item *it, const char *why)
+{
+    session_warn(it->s,
+                 "resource %s: its template does not work: %s; it starts from "
+                 "its image",
+                 it->name, why);
+    it->template = TEMPLATE_MISSING;
+    image_notes_put(it->s->spec.notes, it->template_name, NOTE_BAD,
+                    uv_now(it->s->spec.loop));
+    template_emit(it, "bad");
+    item_drop(it);
+}
