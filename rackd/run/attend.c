@@ -65,13 +65,21 @@ static unsigned ready_limit_s(const struct item *it)
                : limit_s;
 }
 
+static void resource_answers(struct item *it)
+{
+    if (it->s->spec.templates == TEMPLATES_MAKE)
+        item_save(it);
+    else
+        become_ready(it);
+}
+
 static void attend_resource(struct item *it)
 {
     const struct plan_resource *r = it->resource;
     int outside = published_at(it, r->port);
 
     if (r->probe == PROBE_NONE) {
-        become_ready(it);
+        resource_answers(it);
         return;
     }
     it->ready =
@@ -150,10 +158,7 @@ static void on_handshake(void *user)
 
     it->ready = NULL;
     uv_timer_stop(&it->timer);
-    if (it->s->spec.templates == TEMPLATES_MAKE)
-        item_save(it);
-    else
-        become_ready(it);
+    resource_answers(it);
 }
 
 /* The template is not to be trusted: its image is. */

@@ -153,6 +153,8 @@ struct item {
     unsigned port_tries;
     unsigned image_tries;     /* creates in a row that missed the image */
     unsigned remade;          /* in a row, after somebody removed it */
+    size_t subnets;           /* tried when it was created: its address */
+    bool early;               /* it was created before the network was there */
     struct volume_step *owns; /* whose root is being given its owner */
     size_t mounts_filled;     /* mounts whose owner has been seen to */
 
@@ -275,6 +277,9 @@ enum net_state { NET_IDLE, NET_CREATING, NET_READY, NET_REMOVING, NET_GONE };
 
 void net_start(struct session *s);
 bool net_is_up(const struct session *s);
+/* Containers may be created for it, if not started: it is up, or its name and
+ * subnet are chosen and the engine goes by the name. */
+bool net_is_known(const struct session *s);
 /* Removes volumes and network; pokes the session when they are gone. */
 void net_take_down(struct session *s);
 bool net_is_gone(const struct session *s);
@@ -338,6 +343,7 @@ struct session {
     uint64_t mute_since; /* loop clock; 0: the engine answers */
     unsigned open_handles;
     bool no_init; /* the engine has no init program */
+    bool net_first; /* it creates no container for a network to come */
 
     struct image **images;
     size_t image_count, image_cap;

@@ -207,15 +207,29 @@ void item_wait(struct item *it)
 
 static void poke_waiting(struct item *it)
 {
-    if (image_of(it) != NULL && template_is_known(it) && net_is_up(it->s) &&
+    if (image_of(it) != NULL && template_is_known(it) && net_is_known(it->s) &&
         volumes_are_made(it))
         create(it);
 }
 
+/* The network it was created for overlapped with another: so its address is
+ * of a subnet that is not ours. */
+static bool has_stale_address(const struct item *it)
+{
+    return it->subnets != it->s->subnets_tried.len;
+}
+
 static void poke_created(struct item *it)
 {
-    if (dependencies_are_ready(it))
+    if (!net_is_up(it->s) || it->call != NULL)
+        return;
+    if (has_stale_address(it)) {
+        free(it->ip);
+        it->ip = NULL;
+        item_drop(it);
+    } else if (dependencies_are_ready(it)) {
         attach(it);
+    }
 }
 
 void item_poke(struct item *it)
@@ -301,6 +315,8 @@ static void create(struct item *it)
         return;
     fill_mounts(it, mounts);
     choose_address(it);
+    it->subnets = s->subnets_tried.len;
+    it->early = !net_is_up(s);
     session_labels(s, &labels, item_kind_word(it->kind), it->name);
     item_set_state(it, ITEM_CREATING, NULL);
     it->call =
@@ -362,6 +378,16 @@ void item_fail_step(struct item *it, const char *step, const struct err *err)
     session_fail(it->s, 1, text, err->msg, todo);
 }
 
+/* An engine that wants the network first: wait for it. */
+static bool waits_for_network(struct item *it, const struct err *err)
+{
+    if (!it->early || strstr(err->msg, "network") == NULL)
+        return false;
+    it->s->net_first = true;
+    item_start_over(it);
+    return true;
+}
+
 static void on_created(const char *id, const struct err *err, void *user)
 {
     struct item *it = user;
@@ -380,7 +406,7 @@ static void on_created(const char *id, const struct err *err, void *user)
         item_fill(it);
         return;
     }
-    if (template_is_missing(it, err))
+    if (template_is_missing(it, err) || waits_for_network(it, err))
         return;
     if (err->code == ERR_NOT_FOUND && it->image != NULL &&
         it->image_tries++ < IMAGE_TRIES) {

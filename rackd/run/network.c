@@ -31,6 +31,11 @@ bool net_is_up(const struct session *s)
     return s->net == NET_READY;
 }
 
+bool net_is_known(const struct session *s)
+{
+    return net_is_up(s) || (s->net == NET_CREATING && !s->net_first);
+}
+
 void net_start(struct session *s)
 {
     s->net_name = xasprintf("%s-%s", s->spec.plan->app, s->id);

@@ -108,6 +108,7 @@ struct session *session_start(const struct session_spec *spec)
     s->started = uv_now(spec->loop);
     s->calls_before = engine_calls(spec->engine);
     s->next_ip = 2;
+    s->net_first = spec->podman;
     uv_timer_init(spec->loop, &s->events_timer);
     uv_timer_init(spec->loop, &s->wait_timer);
     uv_timer_init(spec->loop, &s->limit_timer);

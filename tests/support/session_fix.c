@@ -44,6 +44,9 @@ static void on_event(const struct run_event *e, void *user)
         str_printf(&f->events, "%s %s %u/%u layers %lld/%lld bytes\n", e->kind,
                    e->name, e->layers_done, e->layers, e->current, e->total);
         break;
+    case RUN_TEMPLATE:
+        str_printf(&f->events, "template of %s %s\n", e->name, e->state);
+        break;
     case RUN_STOPPING:
         break;
     }
@@ -190,6 +193,7 @@ static void release_container(struct plan_container *c)
     free(c->mounts.v);
     free(c->files.v);
     strv_release(&c->argv);
+    strv_release(&c->env);
 }
 
 static void release_plan(struct fix *f)
@@ -201,8 +205,10 @@ static void release_plan(struct fix *f)
         release_container(&f->plan.services.v[i].container);
         release_container(&f->plan.services.v[i].init_container);
     }
-    for (size_t i = 0; i < f->plan.resources.len; i++)
+    for (size_t i = 0; i < f->plan.resources.len; i++) {
         release_container(&f->plan.resources.v[i].container);
+        strv_release(&f->plan.resources.v[i].server);
+    }
     for (size_t i = 0; i < f->plan.builds.len; i++)
         strv_release(&f->plan.builds.v[i].services);
     strv_release(&f->plan.build_env);

@@ -668,8 +668,10 @@ static void postgres_is_fast_and_throw_away_by_default(void **state)
     assert_int_equal(w->plan->resources.v[0].probe, PROBE_POSTGRES);
     check_argv(&c->argv, "-c|fsync=off|-c|full_page_writes=off|-c|"
                          "synchronous_commit=off");
-    check_argv(&c->env, "POSTGRES_DB=app|POSTGRES_PASSWORD=hunter2hunter2|"
-                        "POSTGRES_USER=app");
+    check_argv(&c->env, "PGDATA=/cvx/data|POSTGRES_DB=app|"
+                        "POSTGRES_PASSWORD=hunter2hunter2|POSTGRES_USER=app");
+    check_argv(&w->plan->resources.v[0].server, "postgres");
+    assert_string_equal(w->plan->resources.v[0].server_user, "postgres");
     assert_int_equal(c->mounts.len, 0);
     assert_int_equal(c->files.len, 0);
     assert_int_equal(c->stop_grace_s, 0);
@@ -681,7 +683,10 @@ static void mysql_lets_app_create_databases(void **state)
 
     check_argv(&c->argv, "--skip-log-bin|--innodb-flush-log-at-trx-commit=0|"
                          "--innodb-doublewrite=OFF|--loose-mysqlx=0|"
-                         "--performance-schema=OFF");
+                         "--performance-schema=OFF|"
+                         "--innodb-buffer-pool-size=64M|"
+                         "--loose-innodb-redo-log-capacity=32M|"
+                         "--datadir=/cvx/data");
     check_argv(&c->env, "MYSQL_DATABASE=app|MYSQL_INITDB_SKIP_TZINFO=1|"
                         "MYSQL_PASSWORD=hunter2hunter2|"
                         "MYSQL_ROOT_PASSWORD=hunter2hunter2|MYSQL_USER=app");
@@ -696,7 +701,9 @@ static void mariadb_takes_its_own_variables(void **state)
     const struct plan_container *c = only_resource(*state, "mariadb");
 
     check_argv(&c->argv, "--skip-log-bin|--innodb-flush-log-at-trx-commit=0|"
-                         "--innodb-doublewrite=0");
+                         "--innodb-doublewrite=0|"
+                         "--innodb-buffer-pool-size=64M|"
+                         "--innodb-log-file-size=32M|--datadir=/cvx/data");
     check_argv(&c->env,
                "MARIADB_DATABASE=app|MARIADB_INITDB_SKIP_TZINFO=1|"
                "MARIADB_PASSWORD=hunter2hunter2|"

@@ -100,7 +100,7 @@ static void network_that_cannot_be_made_is_an_error(void **state)
     wait_over(f);
     assert_event(f, "error cannot create the session's network | iptables is "
                     "missing");
-    assert_event(f, "removed 0 0 0");
+    assert_event(f, "removed 2 0 0");
 }
 
 static void network_whose_answer_is_lost_is_removed_by_name(void **state)

@@ -225,7 +225,43 @@ static void overlapping_subnet_is_tried_again_elsewhere(void **state)
                        .times = 3 });
     become_ready(f);
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 4);
+    /* They were created for the first one, with an address on it. */
+    assert_int_equal(
+        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
+    assert_true(place_of(f, "/containers/web1?force") <
+                place_of(f, "/containers/web1/start"));
     finish(f);
+    assert_event(f, "removed 2 1 0");
+}
+
+static void containers_are_created_while_the_network_is(void **state)
+{
+    struct fix *f = *state;
+
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 100);
+    begin(f);
+    wait_asked(f, "/containers/create?name=app-s1-web-1", 1);
+    wait_asked(f, "/containers/create?name=app-s1-resource-db", 1);
+    run_for(f, 30);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/start"), 0);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    assert_int_equal(
+        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 1);
+    finish(f);
+}
+
+static void engine_that_wants_the_network_first_gets_it_first(void **state)
+{
+    struct fix *f = *state;
+
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 50);
+    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+                "{\"message\":\"network app-s1 not found\"}");
+    become_ready(f);
+    assert_int_equal(
+        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
+    finish(f);
+    assert_event(f, "removed 2 1 0");
 }
 
 static void no_address_pool_is_said(void **state)
@@ -239,7 +275,7 @@ static void no_address_pool_is_said(void **state)
     assert_true(loop_run_until(&f->loop, &f->gone, 3000));
     assert_event(f, "error no free address pool for the session's network | ");
     assert_event(f, " | remove networks nobody uses: docker network prune");
-    assert_event(f, "removed 0 0 0");
+    assert_event(f, "removed 2 0 0");
 }
 
 static void resource_that_ends_before_it_is_ready_is_an_error(void **state)
@@ -555,6 +591,8 @@ int main(void)
 #define T(fn)                                                                  \
     cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
     const struct CMUnitTest tests[] = {
+        T(containers_are_created_while_the_network_is),
+        T(engine_that_wants_the_network_first_gets_it_first),
         T(service_starts_after_the_resource_it_lists),
         T(output_is_attached_before_the_start),
         T(three_calls_make_a_container),
