@@ -34,6 +34,13 @@ static int add_seconds(cJSON *json, const char *key, const struct flags *flags,
     return 0;
 }
 
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+
+    return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
+}
+
 static int add_options(cJSON *json, const struct cli *cli, struct err *err)
 {
     const struct flags *f = &cli->flags;
@@ -43,6 +50,7 @@ static int add_options(cJSON *json, const struct cli *cli, struct err *err)
     add_bool(json, "keep_data", flags_has(f, "keep-data"));
     add_bool(json, "no_build", flags_has(f, "no-build"));
     add_bool(json, "no_cache", flags_has(f, "no-cache"));
+    add_bool(json, "warm", flags_has(f, "warm") || is_set("CVX_WARM"));
     add_bool(json, "exit_on_failure", exits_on_failure(cli));
     add_bool(json, "strict", flags_has(f, "strict"));
     if (add_seconds(json, "wait_timeout", f, "wait-timeout", err) < 0)

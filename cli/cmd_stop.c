@@ -13,7 +13,7 @@
 
 struct stopping {
     struct cli *cli;
-    bool json;
+    bool json, down;
     struct str removed;
 };
 
@@ -29,6 +29,10 @@ static void on_event(const struct event *e, const char *line, size_t len,
     }
     if (e->type == EVENT_REMOVED)
         report_removed(e, &s->removed);
+    if (e->type == EVENT_WARM) {
+        str_add_char(&s->removed, '\n');
+        report_warm(e, &s->removed);
+    }
     if (e->type == EVENT_ERROR)
         report_error(e, &s->cli->err, &text);
     if (e->type == EVENT_WARNING)
@@ -45,7 +49,7 @@ static int stop(struct stopping *s, const struct client *c, const char *app,
 
     str_add(&target, "/apps/");
     http_escape(&target, app);
-    str_add(&target, "/stop");
+    str_add(&target, s->down ? "/stop?warm=drop" : "/stop");
     if (!s->json)
         term_printf(&s->cli->out, "Stopping %s... ", app);
     status = stream_run(c, "POST", str_c(&target), NULL, on_event, s, err);
@@ -102,6 +106,7 @@ int cmd_down(struct cli *cli, struct err *err)
     struct stopping s = { .cli = cli, .json = flags_has(&cli->flags, "json") };
     int status;
 
+    s.down = true;
     if (app == NULL)
         return -1;
     status = stop_if_running(&s, app, err);

@@ -47,6 +47,7 @@ static void add_row(struct listing *l, const struct event *e)
     when_ago(&used, (int64_t)event_number(e->json, "used"), now_s);
     str_add(&used, event_true(e->json, "unfinished") ? ", unfinished"
                    : stale                           ? ", stale"
+                   : event_true(e->json, "foreign")  ? ", another rack's"
                                                      : "");
     table_row(&l->table, short_name(e->name), event_string(e->json, "image"),
               str_c(&size), str_c(&made), str_c(&used));
@@ -108,10 +109,11 @@ static int ask(const char *path, cJSON *body, stream_event_cb cb, void *user,
     return status;
 }
 
-static cJSON *engine_body(void)
+static cJSON *engine_body(const struct cli *cli)
 {
     cJSON *body = cJSON_CreateObject();
 
+    cJSON_AddBoolToObject(body, "all", flags_has(&cli->flags, "all"));
     cJSON_AddItemToObject(body, "client_env", app_client_env());
     return body;
 }
@@ -125,7 +127,7 @@ int cmd_templates(struct cli *cli, struct err *err)
     int status;
 
     table_row(&l.table, "TEMPLATE", "IMAGE", "SIZE", "MADE", "USED");
-    status = ask("/templates", engine_body(), on_template, &l, err);
+    status = ask("/templates", engine_body(cli), on_template, &l, err);
     if (status == 0)
         print_list(&l);
     table_release(&l.table);
@@ -205,7 +207,7 @@ int cmd_templates_prune(struct cli *cli, struct err *err)
 {
     struct listing l = { .cli = cli, .json = flags_has(&cli->flags, "json") };
     cleanup_str struct str text = { 0 };
-    cJSON *body = engine_body();
+    cJSON *body = engine_body(cli);
     int status;
 
     cJSON_AddBoolToObject(body, "stale", flags_has(&cli->flags, "stale"));

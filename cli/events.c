@@ -45,6 +45,7 @@ static enum event_type type_of(const char *name)
         { "stopping", EVENT_STOPPING }, { "removed", EVENT_REMOVED },
         { "check", EVENT_CHECK },       { "leftover", EVENT_LEFTOVER },
         { "template", EVENT_TEMPLATE },
+        { "warm", EVENT_WARM },
         { "end", EVENT_END },
     };
 

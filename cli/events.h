@@ -27,6 +27,7 @@ enum event_type {
     EVENT_CHECK,
     EVENT_LEFTOVER,
     EVENT_TEMPLATE,
+    EVENT_WARM,
     EVENT_END,
 };
 
@@ -58,7 +59,7 @@ struct event {
     /* stopping */
     const char *reason;
     /* removed */
-    int containers, networks, volumes;
+    int containers, networks, volumes; /* warm: containers */
     /* end */
     int status;
 };

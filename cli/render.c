@@ -302,6 +302,12 @@ static void on_removed(struct render *r, const struct event *e)
     str_add_char(&r->out, '\n');
 }
 
+static void on_warm(struct render *r, const struct event *e)
+{
+    report_warm(e, fresh_line(r));
+    str_add_char(&r->out, '\n');
+}
+
 static void draw_event(struct render *r, const struct event *e)
 {
     switch (e->type) {
@@ -328,6 +334,9 @@ static void draw_event(struct render *r, const struct event *e)
         break;
     case EVENT_REMOVED:
         on_removed(r, e);
+        break;
+    case EVENT_WARM:
+        on_warm(r, e);
         break;
     case EVENT_WARNING:
     case EVENT_ERROR:

@@ -178,6 +178,16 @@ void report_removed(const struct event *e, struct str *out)
     str_printf(out, " in %.1f s", e->seconds);
 }
 
+void report_warm(const struct event *e, struct str *out)
+{
+    add_count(out, e->containers, "container");
+    str_printf(out,
+               " kept frozen for the next start (%.0f MB, %.0f minutes; cvx "
+               "down removes them)",
+               event_number(e->json, "bytes") / 1e6,
+               event_number(e->json, "minutes"));
+}
+
 void report_check(const struct event *e, const struct term *look,
                   struct str *out)
 {

@@ -21,6 +21,9 @@ void report_ready(const struct event *e, const struct term *look,
 /* "removed 6 containers, 1 network, 0 volumes in 0.6 s" */
 void report_removed(const struct event *e, struct str *out);
 
+/* "5 containers kept frozen for the next start (310 MB, ...)" */
+void report_warm(const struct event *e, struct str *out);
+
 /* One line of `cvx doctor`. */
 void report_check(const struct event *e, const struct term *look,
                   struct str *out);

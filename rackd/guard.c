@@ -141,7 +141,7 @@ static bool is_needed(const struct link *link)
         if (run->link == link &&
             (run->session != NULL || run->stage == RUN_GUARDING))
             return true;
-    return templates_are_made(link);
+    return templates_are_made(link) || warm_is_on(link);
 }
 
 /* Not earlier, beside the session's own objects: whoever is killed in the

@@ -20,6 +20,9 @@
 /* Disk for templates: some twenty databases. */
 #define TEMPLATES_MB 4096
 
+/* Memory for containers that wait, frozen: one app with every database. */
+#define WARM_MB 1024
+
 static const struct control_route routes[] = {
     { "GET", "/version", on_version },
     { "POST", "/validate", on_validate },
@@ -101,6 +104,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
         return err_wrap(err, "cannot listen");
     }
     r->templates_mb = setting_mb("CVX_TEMPLATES_MB", TEMPLATES_MB);
+    r->warm_mb = setting_mb("CVX_WARM_MB", WARM_MB);
     uv_timer_init(loop, &r->template_timer);
     uv_timer_init(loop, &r->idle_timer);
     uv_timer_start(&r->idle_timer, on_idle_check, IDLE_CHECK_MS, IDLE_CHECK_MS);
@@ -126,7 +130,8 @@ static void on_idle_check(uv_timer_t *timer)
 {
     struct rack *r = container_of(timer, struct rack, idle_timer);
 
-    if (r->runs != NULL || r->template_jobs != NULL || control_clients(r->control) > 0)
+    warm_tick(r);
+    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL || control_clients(r->control) > 0)
         r->started_idle = uv_now(r->loop);
     else if (uv_now(r->loop) - r->started_idle > r->idle_s * 1000ULL)
         rack_quit(r);
@@ -143,6 +148,7 @@ void rack_quit(struct rack *r)
     DL_FOREACH_SAFE (r->runs, run, next)
         run_stop(run, "rackd ends", again, 1);
     templates_stop(r);
+    warm_drop(r, NULL, "rackd ends");
     close_when_empty(r);
 }
 
@@ -158,7 +164,8 @@ void rack_run_ended(struct rack *r)
 /* Clients first: those who wait for an engine let go of it. */
 static void close_when_empty(struct rack *r)
 {
-    if (r->runs != NULL || r->template_jobs != NULL || r->closing)
+    warm_tick(r);
+    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL || r->closing)
         return;
     r->closing = true;
     uv_close((uv_handle_t *)&r->template_timer, on_timer_closed);

@@ -14,6 +14,7 @@
  *   kept.c     POST /resources/reset: kept data is forgotten
  *   sweep_view.c  POST /sweep: a sweep by hand
  *   templates.c   makes templates, behind the sessions that missed them
+ *   warm.c        resources started and frozen ahead of a start (--warm)
  *   template_list.c, templates_view.c   which there are; POST /templates...
  *
  * Nothing below this folder's top level includes this header.
@@ -47,6 +48,7 @@ struct sweep;
 struct template_job;
 struct template_query;
 struct waiter;
+struct warm;
 
 /* An engine in use; made on first need, kept until rackd ends. */
 struct link {
@@ -87,6 +89,8 @@ struct app_run {
     struct session *session; /* NULL until the engine has answered */
     char id[8], release[12];
     bool detach, detached;
+    bool keep_warm;    /* --warm: make the next start's resources ahead */
+    struct warm *warm; /* what it was made of, or NULL */
     bool misses_template; /* one that could be there was not */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
@@ -120,6 +124,8 @@ struct rack {
     struct app_run *runs;
     struct template_job *template_jobs; /* the first one may be under way */
     uv_timer_t template_timer;
+    struct warm *warm; /* one for each app, at most */
+    unsigned long warm_mb;
     unsigned long templates_mb; /* on disk, at most; 0: none are made or used */
     uv_timer_t idle_timer;
     unsigned idle_s;
@@ -206,6 +212,29 @@ struct template_job *templates_make(struct link *link, struct plan *plan,
                                     void *user);
 /* Nobody listens any more; it is made all the same. */
 void templates_ignore(struct template_job *job);
+
+/* ---- made ahead (warm.c) -------------------------------------------------- */
+
+/* So long they wait for a start, after the last one has ended. */
+#define WARM_MINUTES 10
+
+/* Once a second: make what runs want, drop what nobody came for. */
+void warm_tick(struct rack *r);
+
+/* Resources for this run's plan, frozen; they are the run's from here on:
+ * run->warm, hub, session and id. False: there are none. */
+bool warm_take(struct app_run *run);
+
+/* The run has ended; NULL is nothing. */
+void warm_free(struct warm *w);
+
+/* How many containers wait for the next start of `app`, in how many bytes. */
+unsigned warm_count(const struct rack *r, const char *app, long long *bytes);
+
+/* Remove those of an app, or (NULL) all. False: there were none. */
+bool warm_drop(struct rack *r, const char *app, const char *why);
+bool warm_is_on(const struct link *link);
+bool warm_session_lives(const struct rack *r, const char *session);
 
 /* ---- handlers (start.c, views.c, doctor.c) ------------------------------ */
 

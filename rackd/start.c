@@ -172,6 +172,7 @@ static struct app_run *run_new(struct rack *r, const struct cJSON *body)
     run->release[0] = 'R';
     store_random(run->release + 1, 10, CAPITALS);
     run->detach = control_bool(body, "detach");
+    run->keep_warm = control_bool(body, "warm");
     run->no_build = control_bool(body, "no_build");
     run->no_cache = control_bool(body, "no_cache");
     run->exit_on_failure = control_bool(body, "exit_on_failure");
@@ -193,6 +194,7 @@ static void on_ttl_closed(uv_handle_t *handle)
     if (run->hub != NULL)
         hub_free(run->hub);
     input_release(&run->input);
+    warm_free(run->warm);
     free(run->watchers.v);
     free(run);
     rack_run_ended(r);
@@ -271,46 +273,66 @@ void on_start(struct control_req *req, void *user)
     rack_link(r, &run->input.client_env, on_link, run);
 }
 
-static void begin_session(struct app_run *run, struct link *link)
+static void tell_session(struct app_run *run)
 {
-    struct rack *r = run->rack;
     struct cJSON *e = event_new(run, "session");
 
-    run->stage = RUN_LIVE;
     cJSON_AddStringToObject(e, "session", run->id);
     cJSON_AddStringToObject(e, "app", run->input.app);
     cJSON_AddStringToObject(e, "release", run->release);
-    cJSON_AddStringToObject(e, "engine", link->name);
-    cJSON_AddStringToObject(e, "engine_version", link->version);
+    cJSON_AddStringToObject(e, "engine", run->link->name);
+    cJSON_AddStringToObject(e, "engine_version", run->link->version);
     tell(run, e);
-    run->hub = hub_new();
+}
+
+static struct session_spec spec_of(struct app_run *run)
+{
+    struct rack *r = run->rack;
+
+    return (struct session_spec){
+        .loop = r->loop,
+        .engine = run->link->engine,
+        .plan = run->plan,
+        .hub = run->hub,
+        .notes = r->notes,
+        .ports = &r->ports,
+        .id = run->id,
+        .rack_id = r->store.rack_id,
+        .owner = r->owner,
+        .release = run->release,
+        .dir = run->input.dir,
+        .hub_tag = "convox",
+        .client_env = &run->input.client_env,
+        .templates = r->templates_mb > 0 ? TEMPLATES_USE : TEMPLATES_OFF,
+        .podman = run->link->podman,
+        .no_build = run->no_build,
+        .no_cache = run->no_cache,
+        .exit_on_failure = run->exit_on_failure,
+        .wait_timeout_s = run->wait_timeout_s,
+        .on_event = on_run_event,
+        .on_gone = on_session_gone,
+        .user = run
+    };
+}
+
+static void begin_session(struct app_run *run, struct link *link)
+{
+    struct session_spec spec;
+    bool warm;
+
+    run->stage = RUN_LIVE;
+    run->link = link;
+    warm = warm_take(run);
+    if (!warm)
+        run->hub = hub_new();
+    tell_session(run);
     run->sub = hub_subscribe(run->hub, &(struct hub_filter){ .tail = -1 },
                              on_wake, NULL, run);
-    run->session = session_start(
-        &(struct session_spec){ .loop = r->loop,
-                                .engine = link->engine,
-                                .plan = run->plan,
-                                .hub = run->hub,
-                                .notes = r->notes,
-                                .ports = &r->ports,
-                                .id = run->id,
-                                .rack_id = r->store.rack_id,
-                                .owner = r->owner,
-                                .release = run->release,
-                                .dir = run->input.dir,
-                                .hub_tag = "convox",
-                                .client_env = &run->input.client_env,
-                                .templates = r->templates_mb > 0
-                                                 ? TEMPLATES_USE
-                                                 : TEMPLATES_OFF,
-                                .podman = link->podman,
-                                .no_build = run->no_build,
-                                .no_cache = run->no_cache,
-                                .exit_on_failure = run->exit_on_failure,
-                                .wait_timeout_s = run->wait_timeout_s,
-                                .on_event = on_run_event,
-                                .on_gone = on_session_gone,
-                                .user = run });
+    spec = spec_of(run);
+    if (warm)
+        session_take_over(run->session, &spec);
+    else
+        run->session = session_start(&spec);
 }
 
 static const char *engine_todo(const struct app_run *run)
@@ -451,8 +473,25 @@ static void on_guard_late(uv_timer_t *timer)
     finish(container_of(timer, struct app_run, ttl_timer));
 }
 
+/* What stays on the engine for the next start, and how to be rid of it. */
+static void tell_warm(struct app_run *run)
+{
+    long long bytes;
+    unsigned count = warm_count(run->rack, run->input.app, &bytes);
+    struct cJSON *e;
+
+    if (count == 0)
+        return;
+    e = event_new(run, "warm");
+    cJSON_AddNumberToObject(e, "containers", count);
+    cJSON_AddNumberToObject(e, "bytes", (double)bytes);
+    cJSON_AddNumberToObject(e, "minutes", WARM_MINUTES);
+    tell(run, e);
+}
+
 static void finish(struct app_run *run)
 {
+    tell_warm(run);
     if (run->req != NULL && run->sub != NULL) {
         view_rest(run->req, run->sub, run_ms(run), run->status);
         run->req = NULL;
@@ -503,6 +542,24 @@ static void watch(struct app_run *run, struct watcher *w)
     w->sessions++;
 }
 
+static void on_nobody(struct control_req *req, void *user)
+{
+    (void)req;
+    (void)user;
+}
+
+/* It did not run; what was made ahead for it goes. */
+static void end_at_once(struct control_req *req)
+{
+    struct cJSON *e = cJSON_CreateObject();
+
+    control_stream(req, on_nobody, NULL);
+    cJSON_AddStringToObject(e, "type", "end");
+    cJSON_AddNumberToObject(e, "status", 0);
+    control_event(req, e);
+    control_end(req);
+}
+
 void on_app_stop(struct control_req *req, void *user)
 {
     struct rack *r = user;
@@ -510,6 +567,11 @@ void on_app_stop(struct control_req *req, void *user)
     struct app_run *run, *next;
     struct watcher *w;
 
+    if (app != NULL && strcmp(control_query(req, "warm"), "drop") == 0 &&
+        warm_drop(r, app, "cvx down") && rack_find_app(r, app) == NULL) {
+        end_at_once(req);
+        return;
+    }
     if (app == NULL || rack_find_app(r, app) == NULL) {
         control_error(req, 404, "app not running: %s", control_arg(req));
         return;

@@ -61,7 +61,8 @@ static bool session_lives(const struct rack *r, const char *session)
     DL_FOREACH (r->runs, run)
         if (strcmp(run->id, session) == 0)
             return true;
-    return templates_session_lives(r, session);
+    return templates_session_lives(r, session) ||
+           warm_session_lives(r, session);
 }
 
 /* Why it is left behind; NULL: it is not. The caller frees it. */

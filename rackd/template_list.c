@@ -18,6 +18,7 @@
 /* One question to the engine. */
 struct template_query {
     struct link *link;
+    bool all;
     template_list_cb cb;
     void *user;
     struct template_query *prev, *next;
@@ -73,6 +74,12 @@ static const struct engine_object *find(const struct engine_object *list,
     return NULL;
 }
 
+static bool is_foreign(const struct rack *r, const struct engine_object *image)
+{
+    return strcmp(strv_value(&image->labels, "cvx.template.rack"),
+                  r->store.rack_id) != 0;
+}
+
 static void read_template(struct template_info *out, const struct rack *r,
                           const struct engine_object *image,
                           const struct engine_object *base)
@@ -84,6 +91,7 @@ static void read_template(struct template_info *out, const struct rack *r,
     out->size = image->size - (base == NULL ? 0 : base->size);
     out->made = image->created;
     out->used = used(r, image->name, image->created);
+    out->foreign = is_foreign(r, image);
     out->stale = base == NULL || *base->name == '\0';
 }
 
@@ -101,6 +109,13 @@ static int by_age(const void *a, const void *b)
     return x->used < y->used ? -1 : x->used > y->used;
 }
 
+static bool is_wanted(const struct template_query *q,
+                      const struct engine_object *image)
+{
+    return *strv_value(&image->labels, "cvx.template") != '\0' &&
+           (q->all || !is_foreign(q->link->rack, image));
+}
+
 static void on_images(const struct engine_object *list, size_t count,
                       const struct err *err, void *user)
 {
@@ -110,10 +125,11 @@ static void on_images(const struct engine_object *list, size_t count,
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (strcmp(strv_value(&list[i].labels, "cvx.template.rack"), r->store.rack_id) == 0)
-            read_template(
-                &all[n++], r, &list[i],
-                find(list, count, strv_value(&list[i].labels, "cvx.template.base")));
+        if (is_wanted(q, &list[i]))
+            read_template(&all[n++], r, &list[i],
+                          find(list, count,
+                               strv_value(&list[i].labels,
+                                          "cvx.template.base")));
     qsort(all, n, sizeof(*all), by_age);
     q->cb(all, n, err, q->user);
     free(all);
@@ -121,11 +137,12 @@ static void on_images(const struct engine_object *list, size_t count,
     free(q);
 }
 
-void template_list(struct link *link, template_list_cb cb, void *user)
+void template_list(struct link *link, bool all, template_list_cb cb, void *user)
 {
     struct template_query *q = xcalloc(1, sizeof(*q));
 
     q->link = link;
+    q->all = all;
     q->cb = cb;
     q->user = user;
     DL_APPEND(link->template_queries, q);
@@ -184,5 +201,5 @@ static void on_trim(const struct template_info *list, size_t count,
 
 void template_trim(struct link *link)
 {
-    template_list(link, on_trim, link);
+    template_list(link, false, on_trim, link);
 }

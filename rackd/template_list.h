@@ -25,14 +25,16 @@ struct template_info {
     long long size;    /* bytes it has on top of that image */
     int64_t made, used; /* unix seconds */
     bool stale;         /* that image has been replaced since */
+    bool foreign;       /* another rack made it */
 };
 
-/* In the order in which they would be removed: what was never finished, the
+/* `all`: other racks' too. In the order in which they would be removed: what was never finished, the
  * stale, then the one that was not used for longest. `err`: the engine's; the
  * list is then empty. Runs once, from the loop; borrowed for the call. */
 typedef void (*template_list_cb)(const struct template_info *list, size_t count,
                                  const struct err *err, void *user);
-void template_list(struct link *link, template_list_cb cb, void *user);
+void template_list(struct link *link, bool all, template_list_cb cb,
+                   void *user);
 
 /* The link closes: no list any more. */
 void template_list_drop(struct link *link);

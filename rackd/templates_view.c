@@ -15,7 +15,7 @@ struct visit {
     struct rack *rack;
     struct link *link;
     struct control_req *req; /* NULL: the client went away */
-    bool stale_only;
+    bool stale_only, all;
     struct input input; /* build */
     struct plan *plan;
     unsigned removed, failed;
@@ -120,14 +120,17 @@ static void find_link(struct visit *v, const struct control_req *req,
 
 void on_templates(struct control_req *req, void *user)
 {
-    find_link(visit_new(user, req), req, on_link_to_list);
+    struct visit *v = visit_new(user, req);
+
+    v->all = control_bool(control_body(req), "all");
+    find_link(v, req, on_link_to_list);
 }
 
 static void on_link_to_list(struct link *link, const struct err *err,
                             void *user)
 {
     if (has_link(user, link, err))
-        template_list(link, on_list, user);
+        template_list(link, ((struct visit *)user)->all, on_list, user);
 }
 
 static void tell_template(struct visit *v, const struct template_info *t)
@@ -141,6 +144,7 @@ static void tell_template(struct visit *v, const struct template_info *t)
     cJSON_AddNumberToObject(e, "made", (double)t->made);
     cJSON_AddNumberToObject(e, "used", (double)t->used);
     cJSON_AddBoolToObject(e, "stale", t->stale);
+    cJSON_AddBoolToObject(e, "foreign", t->foreign);
     cJSON_AddBoolToObject(e, "unfinished", *t->name == '\0');
     tell(v, e);
 }
@@ -164,6 +168,7 @@ void on_templates_prune(struct control_req *req, void *user)
     struct visit *v = visit_new(user, req);
 
     v->stale_only = control_bool(control_body(req), "stale");
+    v->all = control_bool(control_body(req), "all");
     find_link(v, req, on_link_to_prune);
 }
 
@@ -171,7 +176,7 @@ static void on_link_to_prune(struct link *link, const struct err *err,
                              void *user)
 {
     if (has_link(user, link, err))
-        template_list(link, on_list_to_prune, user);
+        template_list(link, ((struct visit *)user)->all, on_list_to_prune, user);
 }
 
 static void on_list_to_prune(const struct template_info *list, size_t count,

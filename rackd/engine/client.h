@@ -82,6 +82,7 @@ struct engine_call {
         engine_hello_cb hello;
         engine_done_cb done;
         engine_id_cb id;
+        engine_bytes_cb bytes;
         engine_state_cb state;
         engine_list_cb list;
         engine_objects_cb objects;

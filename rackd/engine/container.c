@@ -173,6 +173,38 @@ struct engine_call *engine_container_inspect(struct engine *e, const char *id,
     return call;
 }
 
+static void on_stats(struct engine_call *call, const struct answer *a,
+                     const struct err *err)
+{
+    const cJSON *memory;
+    long long used;
+
+    call_end(call);
+    if (err != NULL) {
+        call->cb.bytes(0, err, call->user);
+        return;
+    }
+    memory = json_get(a->json, "memory_stats");
+    used = json_int(memory, "usage") -
+           json_int(json_get(memory, "stats"), "inactive_file");
+    call->cb.bytes(used, NULL, call->user);
+}
+
+struct engine_call *engine_container_memory(struct engine *e, const char *id,
+                                            engine_bytes_cb cb, void *user)
+{
+    struct engine_call *call = call_new(e, sizeof(*call));
+    cleanup_str struct str path = { 0 };
+
+    call->cb.bytes = cb;
+    call->user = user;
+    path_begin(&path, "/containers/", id, "/stats?stream=0&one-shot=1");
+    call_send(call, &(struct request){ .method = "GET",
+                                       .path = str_c(&path),
+                                       .step = on_stats });
+    return call;
+}
+
 static void on_listed(struct engine_call *call, const struct answer *a,
                       const struct err *err)
 {

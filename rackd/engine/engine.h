@@ -223,6 +223,13 @@ typedef void (*engine_list_cb)(const struct engine_state *list, size_t count,
 struct engine_call *engine_container_inspect(struct engine *e, const char *id,
                                              engine_state_cb cb, void *user);
 
+/* Bytes of memory its processes and files in memory hold now; err NULL: known.
+ * Pages of files that could be dropped do not count. */
+typedef void (*engine_bytes_cb)(long long bytes, const struct err *err,
+                                void *user);
+struct engine_call *engine_container_memory(struct engine *e, const char *id,
+                                            engine_bytes_cb cb, void *user);
+
 /* All containers, also stopped ones, with label "key=value". */
 struct engine_call *engine_container_list(struct engine *e, const char *label,
                                           engine_list_cb cb, void *user);

@@ -213,6 +213,10 @@ struct plan *plan_make(const struct manifest *m, const struct plan_opts *opts,
  */
 void plan_print(const struct plan *p, struct str *out);
 
+/* Are they of one app, and would the containers of their resources be the
+ * same? Not when a resource keeps its data. */
+bool plan_same_resources(const struct plan *a, const struct plan *b);
+
 /* One more who needs it: plan_free() by the last one frees it. */
 struct plan *plan_hold(struct plan *p);
 void plan_free(struct plan *p);

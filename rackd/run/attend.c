@@ -69,6 +69,8 @@ static void resource_answers(struct item *it)
 {
     if (it->s->spec.templates == TEMPLATES_MAKE)
         item_save(it);
+    else if (it->s->spec.ahead)
+        item_freeze(it);
     else
         become_ready(it);
 }
@@ -253,6 +255,9 @@ void item_died(struct item *it, int status, bool oom)
     case ITEM_CHECKING:
     case ITEM_READY:
         break;
+    case ITEM_FROZEN:
+        item_lost_frozen(it);
+        return;
     default:
         return;
     }

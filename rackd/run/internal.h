@@ -9,6 +9,7 @@
  *   item.c      one container's life
  *   item_ports.c, fill.c   its host ports; files put into it
  *   template.c  the image its data may come from; commit.c makes that
+ *   ahead.c     frozen before there is a start, and thawed by one
  *   remake.c    what is tried otherwise when the engine refuses it
  *   attend.c    what a running container needs: readiness, health, restarts
  *   outside.c   what somebody else does to it: removed, off the network
@@ -113,6 +114,7 @@ enum item_state {
     ITEM_STARTING,
     ITEM_CHECKING, /* runs, not known to be ready */
     ITEM_SAVING,   /* its data becomes a template */
+    ITEM_FROZEN,   /* made ahead (a call: being frozen, or thawed) */
     ITEM_READY,    /* an init container: has ended well */
     ITEM_BACKOFF,  /* ended, is started again soon */
     ITEM_STOPPING,
@@ -145,6 +147,7 @@ struct item {
     char *template_name; /* "cvx-template/mysql:0123456789abcdef", or NULL */
     bool direct;         /* from it, without the image's entrypoint */
     char *base_id;       /* of the image it stands for */
+    long long memory;    /* bytes, when it was frozen */
     char *saved_id;      /* of a template being made, without a name yet */
 
     char *id; /* of the container; NULL: none */
@@ -225,6 +228,19 @@ void template_give_up(struct item *it, const char *why);
 void template_emit(struct item *it, const char *state);
 /* commit.c: it answers, in a session that makes templates: make it one. */
 void item_save(struct item *it);
+
+/* ahead.c: it answers, in a session made ahead; it has ended, or is gone. */
+void item_freeze(struct item *it);
+void item_lost_frozen(struct item *it);
+bool item_is_frozen(const struct item *it);
+
+/* session.c: items, builds and volumes of the plan's services. */
+void session_add_services(struct session *s);
+void session_tell_resources(struct session *s);
+void session_time_start(struct session *s);
+
+/* network.c */
+void net_make_volumes(struct session *s);
 
 /* remake.c: its container is removed, and another made. */
 void item_drop(struct item *it);

@@ -53,7 +53,7 @@ const char *item_state_word(const struct item *it)
         [ITEM_FILLING] = "creating",   [ITEM_CREATED] = "waiting",
         [ITEM_ATTACHING] = "starting", [ITEM_STARTING] = "starting",
         [ITEM_CHECKING] = "checking",  [ITEM_READY] = "ready",
-        [ITEM_SAVING] = "saving",
+        [ITEM_SAVING] = "saving",      [ITEM_FROZEN] = "frozen",
         [ITEM_BACKOFF] = "restarting", [ITEM_STOPPING] = "stopping",
         [ITEM_REMOVING] = "stopping",  [ITEM_GONE] = "removed",
     };

@@ -87,6 +87,10 @@ static void on_deaf(const struct err *err, void *user)
     s->events_ready = false;
     if (s->state == SESSION_STOPPING)
         return;
+    if (s->spec.ahead) {
+        session_fail(s, 1, "the engine went away", NULL, NULL);
+        return;
+    }
     if (s->events_lost++ == 0)
         session_warn(s,
                      "the engine went away%s%s; waiting for it to come "

@@ -20,7 +20,6 @@
  */
 static void create_network(struct session *s);
 static void on_network(const char *id, const struct err *err, void *user);
-static void create_volumes(struct session *s);
 static void on_volume(const struct err *err, void *user);
 static void on_volume_gone(const struct err *err, void *user);
 static void on_network_gone(const struct err *err, void *user);
@@ -39,10 +38,9 @@ bool net_is_known(const struct session *s)
 void net_start(struct session *s)
 {
     s->net_name = xasprintf("%s-%s", s->spec.plan->app, s->id);
-    s->volumes = xcalloc(s->spec.plan->volumes.len + 1, sizeof(*s->volumes));
     create_network(s);
     if (s->state != SESSION_STOPPING)
-        create_volumes(s);
+        net_make_volumes(s);
 }
 
 /* ---- network ---------------------------------------------------------------
@@ -140,10 +138,12 @@ static char *volume_name(const struct session *s, const struct plan_volume *v)
     return xasprintf("%s-%s-%s", s->spec.plan->app, s->id, v->name);
 }
 
-static void create_volumes(struct session *s)
+void net_make_volumes(struct session *s)
 {
     const struct plan *p = s->spec.plan;
 
+    free(s->volumes); /* of a plan made ahead, which has none */
+    s->volumes = xcalloc(p->volumes.len + 1, sizeof(*s->volumes));
     for (size_t i = 0; i < p->volumes.len; i++) {
         cleanup_strv struct strv labels = { 0 };
         struct volume_step *v = &s->volumes[i];

@@ -121,6 +121,9 @@ void item_removed(struct item *it)
     case ITEM_BACKOFF:
         removed_while_it_paused(it);
         break;
+    case ITEM_FROZEN:
+        item_lost_frozen(it);
+        break;
     default:
         break;
     }
@@ -165,6 +168,8 @@ static void on_network_deaf(const struct err *err, void *user)
 
 void item_check_network(struct item *it)
 {
+    if (it->state == ITEM_FROZEN)
+        item_lost_frozen(it);
     if ((it->state != ITEM_CHECKING && it->state != ITEM_READY) || it->died ||
         it->mend != NULL)
         return;

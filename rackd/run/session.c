@@ -92,6 +92,13 @@ static unsigned wait_s(const struct session *s)
                                       : UNWATCHED_READY_S;
 }
 
+void session_time_start(struct session *s)
+{
+    s->started = uv_now(s->spec.loop);
+    if (s->spec.wait_timeout_s > 0 || s->spec.exit_on_failure)
+        uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
+}
+
 struct session *session_start(const struct session_spec *spec)
 {
     struct session *s = xcalloc(1, sizeof(*s));
@@ -105,7 +112,6 @@ struct session *session_start(const struct session_spec *spec)
     s->owner = xstrdup(spec->owner);
     s->release = xstrdup(spec->release);
     s->dir = xstrdup(spec->dir);
-    s->started = uv_now(spec->loop);
     s->calls_before = engine_calls(spec->engine);
     s->next_ip = 2;
     s->net_first = spec->podman;
@@ -114,9 +120,7 @@ struct session *session_start(const struct session_spec *spec)
     uv_timer_init(spec->loop, &s->limit_timer);
     uv_timer_init(spec->loop, &s->pulse_timer);
     s->open_handles = 4;
-    if (spec->wait_timeout_s > 0 || spec->exit_on_failure)
-        uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
-
+    session_time_start(s);
     lay_out(s);
     session_hear(s);
     pulse_start(s);
@@ -141,22 +145,36 @@ static void add_item(struct session *s, struct item *it)
     DL_APPEND(s->items, it);
 }
 
-static void add_resource(struct session *s, const struct plan_resource *r)
+/* One without a container is ready as it is. */
+static void tell_resource(struct session *s, const struct plan_resource *r)
 {
-    struct item *it;
-
-    if (!r->has_container) {
+    if (!r->has_container)
         session_emit(s, &(struct run_event){ .type = RUN_STATE,
                                              .kind = "resource",
                                              .name = r->name,
                                              .state = r->external ? "external"
                                                                   : "ready" });
+}
+
+void session_tell_resources(struct session *s)
+{
+    const struct plan *p = s->spec.plan;
+
+    for (size_t i = 0; i < p->resources.len; i++)
+        tell_resource(s, &p->resources.v[i]);
+}
+
+static void add_resource(struct session *s, const struct plan_resource *r)
+{
+    struct item *it;
+
+    if (!r->has_container)
         return;
-    }
     it = item_new(s, ITEM_RESOURCE, &r->container);
     it->resource = r;
     it->name = r->name;
-    if (r->server.len > 0 && s->spec.templates != TEMPLATES_OFF)
+    if ((r->server.len > 0 && s->spec.templates != TEMPLATES_OFF) ||
+        s->spec.ahead) /* to know its image later */
         it->template = TEMPLATE_UNKNOWN;
     add_item(s, it);
 }
@@ -180,17 +198,26 @@ static void add_service(struct session *s, const struct plan_service *svc)
     }
 }
 
+void session_add_services(struct session *s)
+{
+    const struct plan *p = s->spec.plan;
+
+    free(s->builds); /* of a plan made ahead, which has none */
+    s->builds = xcalloc(p->builds.len + 1, sizeof(struct build *));
+    for (size_t i = 0; i < p->builds.len; i++)
+        s->builds[i] = build_new(s, &p->builds.v[i]);
+    for (size_t i = 0; i < p->services.len; i++)
+        add_service(s, &p->services.v[i]);
+}
+
 static void lay_out(struct session *s)
 {
     const struct plan *p = s->spec.plan;
 
-    s->builds = xcalloc(p->builds.len + 1, sizeof(struct build *));
-    for (size_t i = 0; i < p->builds.len; i++)
-        s->builds[i] = build_new(s, &p->builds.v[i]);
+    session_tell_resources(s);
     for (size_t i = 0; i < p->resources.len; i++)
         add_resource(s, &p->resources.v[i]);
-    for (size_t i = 0; i < p->services.len; i++)
-        add_service(s, &p->services.v[i]);
+    session_add_services(s);
 }
 
 /* ---- going on ----------------------------------------------------------- */
@@ -198,7 +225,7 @@ static void lay_out(struct session *s)
 static bool all_ready(const struct session *s)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->state != ITEM_READY)
+        if (it->state != ITEM_READY && !(s->spec.ahead && item_is_frozen(it)))
             return false;
     return net_is_up(s) && s->events_ready;
 }

@@ -84,6 +84,7 @@ struct session_spec {
     const struct env *client_env; /* registry logins: HOME, DOCKER_CONFIG;
                                      copied */
     enum session_templates templates;
+    bool ahead; /* start the resources, freeze them, and wait; see below */
     bool podman;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s; /* 0: defaults, see session.c */
@@ -100,6 +101,19 @@ struct session *session_start(const struct session_spec *spec);
 /* Tear down. `now`: services are killed, not asked. May be called again, to
  * hurry. status: what on_gone is to report. */
 void session_stop(struct session *s, const char *reason, bool now, int status);
+
+/*
+ * A session made ahead: `plan` has resources without volumes and nothing else;
+ * RUN_READY says that their containers run and are frozen. Then either
+ * session_stop() or this: it goes on as a session of `spec`, whose plan has the
+ * same resources (plan_same_resources()), on the same engine, with the id and
+ * the hub that it has already. The plan made ahead must live on too. Anything
+ * that happens to a frozen container ends a session that nobody has taken.
+ */
+void session_take_over(struct session *s, const struct session_spec *spec);
+
+/* What its containers held when they were frozen, and how many there are. */
+long long session_memory(const struct session *s);
 
 bool session_is_ready(const struct session *s);
 bool session_is_stopping(const struct session *s);

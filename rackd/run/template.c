@@ -141,6 +141,20 @@ static void no_image(struct item *it, const struct err *err)
     session_poke(it->s);
 }
 
+/* Again, when it is made anew. */
+static void learn(struct item *it, const struct engine_image *image)
+{
+    free(it->base_id);
+    free(it->template_name);
+    it->base_id = xstrdup(image->id);
+    it->template_name = NULL;
+    it->direct = is_official(image);
+    if (it->resource->server.len == 0 || it->s->spec.templates == TEMPLATES_OFF)
+        it->template = TEMPLATE_NONE;
+    else
+        it->template_name = name_of(it, image->id);
+}
+
 static void on_image(const struct engine_image *image, const struct err *err,
                      void *user)
 {
@@ -153,9 +167,11 @@ static void on_image(const struct engine_image *image, const struct err *err,
         no_image(it, err);
         return;
     }
-    it->direct = is_official(image);
-    it->base_id = xstrdup(image->id);
-    it->template_name = name_of(it, image->id);
+    learn(it, image);
+    if (it->template == TEMPLATE_NONE) {
+        session_poke(it->s);
+        return;
+    }
     if (it->s->spec.templates == TEMPLATES_MAKE) {
         it->call = engine_image_inspect(it->s->spec.engine, it->template_name,
                                         on_template, it);

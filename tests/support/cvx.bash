@@ -24,6 +24,8 @@ rack_up() {
     mkdir -m 700 "$RACK_HOME/run" "$RACK_HOME/state" "$RACK_HOME/home"
     export XDG_RUNTIME_DIR=$RACK_HOME/run XDG_STATE_HOME=$RACK_HOME/state
     export HOME=$RACK_HOME/home
+    # A rack of one test's life has no use for them.
+    export CVX_TEMPLATES_MB=${TEMPLATES_MB:-0}
     events=$RACK_HOME/events
     cvx_pid=
     cd "$RACK_HOME" || return 1
