@@ -1,5 +1,6 @@
 # Databases that start from a template: whose data it is, and when it is not used.
 
+bats_require_minimum_version 1.5.0
 load ../support/engine
 load ../support/cvx
 
