@@ -82,6 +82,7 @@ static void create_writes_every_setting(void **state)
                                     .read_only_root = true,
                                     .no_new_privileges = true,
                                     .auto_remove = true,
+                                    .cpu_shares = 64,
                                     .open_stdin = true,
                                     .stdin_once = true,
                                     .tty = true,
@@ -113,8 +114,8 @@ static void create_writes_every_setting(void **state)
         "{\"NoCopy\":true}},{\"Type\":\"bind\",\"Source\":\"/h\",\"Target\":"
         "\"/b\",\"ReadOnly\":true},{\"Type\":\"tmpfs\",\"Target\":\"/t\"}],"
         "\"NetworkMode\":\"net\",\"Init\":true,\"Privileged\":true,"
-        "\"ReadonlyRootfs\":true,\"AutoRemove\":true,\"SecurityOpt\":"
-        "[\"no-new-privileges\"],\"CapAdd\":[\"SYS_PTRACE\"],\"CapDrop\":"
+        "\"ReadonlyRootfs\":true,\"AutoRemove\":true,\"CpuShares\":64,"
+        "\"SecurityOpt\":[\"no-new-privileges\"],\"CapAdd\":[\"SYS_PTRACE\"],\"CapDrop\":"
         "[\"ALL\"],\"LogConfig\":{\"Type\":\"none\"},\"RestartPolicy\":"
         "{\"Name\":\"always\"}},\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{},"
         "\"9000/tcp\":{}},\"NetworkingConfig\":{\"EndpointsConfig\":{\"net\":"
@@ -735,6 +736,72 @@ static void host_info_is_read(void **state)
                         "rootless WARNING: No swap limit support");
 }
 
+/* ---- templates ----------------------------------------------------------- */
+
+static void container_is_committed_without_a_name_and_with_changes(void **state)
+{
+    struct engine_fix *f = *state;
+    struct strv changes = { 0 };
+
+    strv_add(&changes, "ENV A=");
+    strv_add(&changes, "LABEL b=c:1");
+    fake_engine_on(f->fake, "POST", "/commit",
+                   &(struct fake_answer){ .status = 201,
+                                          .body = "{\"Id\":\"sha256:aa\"}" });
+    engine_container_commit(f->engine, "c1", NULL, NULL, &changes, fix_id, f);
+    fix_wait(f);
+    assert_string_equal(str_c(&f->text), "id=sha256:aa\n");
+    assert_string_equal(asked(f, 0)->path,
+                        "/v1.41/commit?container=c1&changes=ENV%20A%3D%0A"
+                        "LABEL%20b%3Dc:1");
+    strv_release(&changes);
+}
+
+static void container_is_paused_and_goes_on(void **state)
+{
+    struct engine_fix *f = *state;
+
+    script(f, "POST", "/containers/c1", "no-content.http");
+    engine_container_pause(f->engine, "c1", fix_done, f);
+    fix_wait(f);
+    assert_string_equal(asked(f, 0)->path, "/v1.41/containers/c1/pause");
+    f->done = false;
+    engine_container_unpause(f->engine, "c1", fix_done, f);
+    fix_wait(f);
+    assert_string_equal(asked(f, 1)->path, "/v1.41/containers/c1/unpause");
+}
+
+static void note_bytes(long long bytes, const struct err *err, void *user)
+{
+    struct engine_fix *f = user;
+
+    str_printf(&f->text, "bytes=%lld\n", bytes);
+    fix_end(f, err);
+}
+
+static void memory_is_without_pages_that_could_go(void **state)
+{
+    struct engine_fix *f = *state;
+
+    fake_engine_on(
+        f->fake, "GET", "/containers/c1/stats",
+        &(struct fake_answer){ .body = "{\"memory_stats\":{\"usage\":700,"
+                                       "\"stats\":{\"inactive_file\":200}}}" });
+    engine_container_memory(f->engine, "c1", note_bytes, f);
+    fix_wait(f);
+    assert_string_equal(str_c(&f->text), "bytes=500\n");
+}
+
+static void memory_of_what_is_gone_is_an_error(void **state)
+{
+    struct engine_fix *f = *state;
+
+    script(f, "GET", "/containers/c1/stats", "container-missing.http");
+    engine_container_memory(f->engine, "c1", note_bytes, f);
+    fix_wait(f);
+    assert_int_equal(f->err.code, ERR_NOT_FOUND);
+}
+
 int main(void)
 {
 #define T(fn)                                                                  \
@@ -771,6 +838,10 @@ int main(void)
         T(import_that_is_refused_or_cut_off_is_an_error),
         T(import_can_be_cancelled_and_closed),
         T(host_info_is_read),
+        T(container_is_committed_without_a_name_and_with_changes),
+        T(container_is_paused_and_goes_on),
+        T(memory_is_without_pages_that_could_go),
+        T(memory_of_what_is_gone_is_an_error),
     };
 
     return cmocka_run_group_tests_name("engine_objects", tests, NULL, NULL);

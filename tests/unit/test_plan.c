@@ -677,6 +677,60 @@ static void postgres_is_fast_and_throw_away_by_default(void **state)
     assert_int_equal(c->stop_grace_s, 0);
 }
 
+/* Another plan of the same world; the caller frees it. */
+static struct plan *plan_again(struct world *w)
+{
+    struct plan *p = plan_make(&w->m, &w->opts, &w->diags);
+
+    assert_non_null(p);
+    return p;
+}
+
+static void resources_are_the_same_whatever_the_services_are(void **state)
+{
+    struct world *w = *state;
+    struct plan *again;
+
+    resource(w, "db", "mysql");
+    resource(w, "cache", "redis");
+    make(w);
+    service(w, "web");
+    again = plan_again(w);
+    assert_true(plan_same_resources(w->plan, again));
+    plan_free(again);
+}
+
+static void resources_differ_by_password_image_number_and_keeping(void **state)
+{
+    struct world *w = *state;
+    struct plan *again;
+
+    resource(w, "db", "mysql");
+    make(w);
+    w->opts.password = "another";
+    again = plan_again(w);
+    assert_false(plan_same_resources(w->plan, again));
+    plan_free(again);
+    w->opts.password = "hunter2hunter2";
+    w->opts.keep_data = true;
+    again = plan_again(w);
+    assert_false(plan_same_resources(w->plan, again));
+    assert_false(plan_same_resources(again, again));
+    plan_free(again);
+    w->opts.keep_data = false;
+    again = plan_again(w);
+    assert_true(plan_same_resources(w->plan, again));
+    free(again->resources.v[0].container.image);
+    again->resources.v[0].container.image = xstrdup("mysql:5");
+    assert_false(plan_same_resources(w->plan, again));
+    plan_free(again);
+    resource(w, "more", "redis");
+    again = plan_again(w);
+    assert_false(plan_same_resources(w->plan, again));
+    assert_false(plan_same_resources(again, w->plan));
+    plan_free(again);
+}
+
 static void mysql_lets_app_create_databases(void **state)
 {
     const struct plan_container *c = only_resource(*state, "mysql");
@@ -1420,6 +1474,8 @@ int main(void)
         TEST(volumes_without_a_usable_name_get_one),
         TEST(ten_thousand_services_are_planned_in_a_moment),
         TEST(secrets_are_not_printed),
+        TEST(resources_are_the_same_whatever_the_services_are),
+        TEST(resources_differ_by_password_image_number_and_keeping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
