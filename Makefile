@@ -21,9 +21,8 @@ WARN     = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wold-style-definition -Wvla -Wwrite-strings \
            -Wpointer-arith -Wformat=2 -Wundef
 HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-RACK_PKGS = libuv libcurl libcjson yaml-0.1 openssl
+RACK_PKGS = libuv libcurl libcjson yaml-0.1 openssl libarchive
 CLI_PKGS  = libcjson
-TEST_PKGS = cmocka libarchive
 CFLAGS   = -std=c11 -g $(OPT) $(WARN) $(shell pkg-config --cflags $(RACK_PKGS))
 LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
@@ -89,7 +88,7 @@ $(REAPER): $(B)/reaper/cvx-reaper
 $(B)/bin/test_%: $(B)/tests/unit/test_%.o $(B)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS) $(TEST_PKGS))
+	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
 $(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID) $(REAPER)
 	@rm -f $@
 	@ar rcs $@ $^

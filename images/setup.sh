@@ -10,9 +10,9 @@ set -euo pipefail
 . "$(dirname "$0")/root.sh"
 
 build="build-essential pkg-config libuv1-dev libcurl4-openssl-dev libcjson-dev
-libyaml-dev libssl-dev uthash-dev node-llhttp libjansson-dev curl
+libyaml-dev libssl-dev libarchive-dev uthash-dev node-llhttp libjansson-dev curl
 ca-certificates"
-tests="libcmocka-dev libarchive-dev bats jq perl valgrind clang-14 clang-tidy clang-format
+tests="libcmocka-dev bats jq perl valgrind clang-14 clang-tidy clang-format
 libclang-rt-14-dev gcovr python3 openssl socat procps util-linux
 docker-registry apache2-utils"
 

@@ -1,5 +1,7 @@
 #include "engine/context.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,6 @@
 #include "engine/clean.h"
 #include "engine/dockerfile.h"
 #include "engine/ignore.h"
-#include "engine/tar.h"
 
 /* A Dockerfile is not larger; a tree is not deeper. */
 #define TEXT_MAX  ((size_t)4 << 20)
@@ -24,7 +25,7 @@
 #define OUTSIDE ".cvx.Dockerfile"
 
 struct pack {
-    struct tar tar;
+    struct archive *tar;
     struct ignore *ignore;
     const char *dir;
     const char *name; /* of the Dockerfile in the tar */
@@ -52,20 +53,27 @@ static int walk(struct pack *p, struct level *level);
 static int tar_fail(struct pack *p, const char *path)
 {
     return err_set(p->err, ERR_SYSTEM, "packing %s/%s: %s", p->dir, path,
-                   strerror(errno));
+                   archive_error_string(p->tar));
 }
 
-/* Whose it is here says nothing in an image. */
 static int write_head(struct pack *p, const char *path, const struct stat *st,
                       const char *link, long long size)
 {
-    struct tar_entry entry = { .path = path,
-                               .mode = st->st_mode,
-                               .mtime = st->st_mtime,
-                               .link = link,
-                               .size = size };
+    struct archive_entry *entry = archive_entry_new();
+    int rc;
 
-    return tar_add(&p->tar, &entry) < 0 ? tar_fail(p, path) : 0;
+    archive_entry_set_pathname(entry, path);
+    archive_entry_set_filetype(entry, st->st_mode & S_IFMT);
+    archive_entry_set_perm(entry, st->st_mode & 07777);
+    archive_entry_set_mtime(entry, st->st_mtime, 0);
+    archive_entry_set_uid(entry, 0);
+    archive_entry_set_gid(entry, 0);
+    if (link != NULL)
+        archive_entry_set_symlink(entry, link);
+    archive_entry_set_size(entry, size);
+    rc = archive_write_header(p->tar, entry);
+    archive_entry_free(entry);
+    return rc < ARCHIVE_WARN ? tar_fail(p, path) : 0;
 }
 
 /* NOLINTBEGIN(misc-no-recursion): a tree is walked, at most DEPTH_MAX deep. */
@@ -88,7 +96,9 @@ static int write_text(struct pack *p, const char *path, const char *text,
 
     if (write_head(p, path, &st, NULL, (long long)len) < 0)
         return -1;
-    return tar_data(&p->tar, text, len) < 0 ? tar_fail(p, path) : 0;
+    if (archive_write_data(p->tar, text, len) < 0)
+        return tar_fail(p, path);
+    return 0;
 }
 
 static int write_file(struct pack *p, struct level *level, const char *name,
@@ -103,8 +113,10 @@ static int write_file(struct pack *p, struct level *level, const char *name,
         return err_set(p->err, ERR_INVALID, "cannot read %s/%s: %s", p->dir,
                        path, strerror(errno));
     rc = write_head(p, path, st, NULL, st->st_size);
+    /* A file that grows meanwhile is cut, one that shrinks is filled up: both
+     * by libarchive. */
     while (rc == 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
-        if (tar_data(&p->tar, buf, (size_t)n) < 0)
+        if (archive_write_data(p->tar, buf, (size_t)n) < 0)
             rc = tar_fail(p, path);
     }
     close(fd);
@@ -275,6 +287,16 @@ static int open_unlinked(struct err *err)
     return fd;
 }
 
+static struct archive *tar_new(void)
+{
+    struct archive *tar = archive_write_new();
+
+    /* Names are bytes to it; pax would want them in the locale's charset. */
+    archive_write_set_format_gnutar(tar);
+    archive_write_add_filter_none(tar);
+    return tar;
+}
+
 static int write_tree(struct pack *p, int out)
 {
     struct level top = { .path = "", .written = true };
@@ -284,13 +306,16 @@ static int write_tree(struct pack *p, int out)
     if (top.fd < 0)
         return err_set(p->err, ERR_INVALID, "cannot read directory %s: %s",
                        p->dir, strerror(errno));
-    p->tar.fd = out;
-    rc = walk(p, &top);
+    p->tar = tar_new();
+    rc =
+        archive_write_open_fd(p->tar, out) < ARCHIVE_WARN ? tar_fail(p, "") : 0;
+    if (rc == 0)
+        rc = walk(p, &top);
     if (rc == 0 && !p->has_dockerfile)
         rc = write_text(p, p->name, p->text, p->text_len, 0644);
-    if (rc == 0 && tar_end(&p->tar) < 0)
+    if (rc == 0 && archive_write_close(p->tar) < ARCHIVE_WARN)
         rc = tar_fail(p, "");
-    tar_release(&p->tar);
+    archive_write_free(p->tar);
     close(top.fd);
     return rc;
 }
@@ -335,4 +360,65 @@ int context_pack(int *fd, char **dockerfile_name, const char *dir,
     }
     *dockerfile_name = xstrdup(p.name);
     return 0;
+}
+
+/* ---- small files --------------------------------------------------------- */
+
+static la_ssize_t on_bytes(struct archive *tar, void *user, const void *data,
+                           size_t len)
+{
+    (void)tar;
+    str_add_len(user, data, len);
+    return (la_ssize_t)len;
+}
+
+/* Open a tar in memory; what was written to it is handed out, or dropped
+ * where `rc` says that something failed. */
+static int memory_open(struct pack *p, struct str *bytes, struct err *err)
+{
+    *p = (struct pack){ .tar = tar_new(), .dir = "", .err = err };
+    archive_write_set_bytes_in_last_block(p->tar, 1);
+    if (archive_write_open(p->tar, bytes, NULL, on_bytes, NULL) < ARCHIVE_WARN)
+        return tar_fail(p, "");
+    return 0;
+}
+
+static int memory_close(struct pack *p, struct str *bytes, int rc, char **out,
+                        size_t *len)
+{
+    if (rc == 0 && archive_write_close(p->tar) < ARCHIVE_WARN)
+        rc = tar_fail(p, "");
+    archive_write_free(p->tar);
+    if (rc < 0) {
+        str_release(bytes);
+        return -1;
+    }
+    *len = bytes->len;
+    *out = str_take(bytes);
+    return 0;
+}
+
+int context_files(char **out, size_t *len, const struct strv *paths,
+                  const struct strv *texts, struct err *err)
+{
+    struct str bytes = { 0 };
+    struct pack p;
+    int rc = memory_open(&p, &bytes, err);
+
+    for (size_t i = 0; rc == 0 && i < paths->len; i++)
+        rc = write_text(&p, paths->v[i], texts->v[i], strlen(texts->v[i]),
+                        str_starts(texts->v[i], "#!") ? 0755 : 0644);
+    return memory_close(&p, &bytes, rc, out, len);
+}
+
+int context_program(char **out, size_t *len, const char *name,
+                    const void *program, size_t size, struct err *err)
+{
+    struct str bytes = { 0 };
+    struct pack p;
+    int rc = memory_open(&p, &bytes, err);
+
+    if (rc == 0)
+        rc = write_text(&p, name, program, size, 0755);
+    return memory_close(&p, &bytes, rc, out, len);
 }

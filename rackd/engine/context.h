@@ -41,21 +41,18 @@ int context_pack(int *fd, char **dockerfile_name, const char *dir,
                  const char *dockerfile, const struct strv *replace,
                  struct err *err);
 
-/*
- * Small tars in memory (context_small.c); the caller frees them.
- */
+/* A tar in memory of small files: pairs of path and text. The caller frees
+ * *out. */
+int context_files(char **out, size_t *len, const struct strv *paths,
+                  const struct strv *texts, struct err *err);
 
-/* Small files: pairs of path and text; scripts are executable. */
-char *context_files(size_t *len, const struct strv *paths,
-                    const struct strv *texts);
+/* A tar of one program, executable, at the root. The caller frees *out. */
+int context_program(char **out, size_t *len, const char *name,
+                    const void *program, size_t size, struct err *err);
 
-/* One program, executable, at the root. */
-char *context_program(size_t *len, const char *name, const void *program,
-                      size_t size);
-
-/* One directory entry: extracted, it gives that directory this owner and mode.
- */
-char *context_directory(size_t *len, const char *path, long uid, long gid,
-                        unsigned mode);
+/* A tar of one directory entry: extracted, it gives that directory this owner
+ * and mode. The caller frees *out. */
+int context_directory(char **out, size_t *len, const char *path, long uid,
+                      long gid, unsigned mode, struct err *err);
 
 #endif /* ENGINE_CONTEXT_H */

@@ -21,7 +21,7 @@ static void on_again(uv_timer_t *timer);
 
 /* The tar of what must be in it before it starts; none where there is
  * nothing. */
-static void add_files(struct item *it)
+static int add_files(struct item *it, struct err *err)
 {
     cleanup_strv struct strv paths = { 0 }, texts = { 0 };
 
@@ -29,15 +29,16 @@ static void add_files(struct item *it)
         strv_add(&paths, it->plan->files.v[i].path);
         strv_add(&texts, it->plan->files.v[i].text);
     }
-    if (paths.len > 0)
-        it->archive = context_files(&it->archive_len, &paths, &texts);
+    if (paths.len == 0)
+        return 0;
+    return context_files(&it->archive, &it->archive_len, &paths, &texts, err);
 }
 
 /* An efs volume's root gets its owner and mode from the first that mounts it:
  * Docker extracts archives through the mounts of a created container. Podman
  * does not; it gives a new volume the owner and mode that the mount point has
  * in whichever container starts first, so there every container gets it. */
-static void add_owner(struct item *it)
+static int add_owner(struct item *it, struct err *err)
 {
     while (it->mounts_filled < it->plan->mounts.len) {
         const struct plan_mount *m = &it->plan->mounts.v[it->mounts_filled++];
@@ -51,20 +52,27 @@ static void add_owner(struct item *it)
             continue;
         it->owns = &it->s->volumes[m->volume];
         it->owns->owning = true;
-        it->archive = context_directory(&it->archive_len, m->target, v->uid,
-                                        v->gid, v->mode);
-        return;
+        return context_directory(&it->archive, &it->archive_len, m->target,
+                                 v->uid, v->gid, v->mode, err);
     }
+    return 0;
 }
 
 void item_fill(struct item *it)
 {
+    struct err err = { 0 };
+    int rc = 0;
+
     if (it->state != ITEM_FILLING) {
         it->mounts_filled = 0;
-        add_files(it);
+        rc = add_files(it, &err);
     }
-    if (it->archive == NULL)
-        add_owner(it);
+    if (rc == 0 && it->archive == NULL)
+        rc = add_owner(it, &err);
+    if (rc < 0) {
+        item_fail_step(it, "put files into", &err);
+        return;
+    }
     if (it->archive == NULL) {
         item_wait(it);
         return;

@@ -74,11 +74,15 @@ void reaper_create(struct reaper *r)
 static void import(struct reaper *r)
 {
     cleanup_strv struct strv labels = { 0 };
+    struct err err = { 0 };
     size_t len;
 
     strv_add(&labels, "cvx.kind=reaper");
-    r->tar = context_program(&len, PROGRAM + 1, reaper_blob,
-                             (size_t)(reaper_blob_end - reaper_blob));
+    if (context_program(&r->tar, &len, PROGRAM + 1, reaper_blob,
+                        (size_t)(reaper_blob_end - reaper_blob), &err) < 0) {
+        reaper_fail(r, "its image", err.msg);
+        return;
+    }
     reaper_set_state(r, REAPER_IMPORTING);
     r->call = engine_image_import(r->spec.engine, r->image, &labels, r->tar,
                                   len, on_imported, r);

@@ -283,7 +283,7 @@ static void small_files_become_a_tar(void **state)
     strv_add(&texts, "1");
     strv_add(&paths, "init.sh");
     strv_add(&texts, "#!/bin/sh\n");
-    tar = context_files(&len, &paths, &texts);
+    assert_int_equal(context_files(&tar, &len, &paths, &texts, &f->err), 0);
     archive_read_support_format_tar(a);
     assert_int_equal(archive_read_open_memory(a, tar, len), ARCHIVE_OK);
     list_tar(f, a);
