@@ -229,7 +229,7 @@ start_flood() {
     rackd=$(rackd_pid)
 }
 
-@test "twenty services: rackd needs 14 MB at most" {
+@test "twenty services: rackd needs 15 MB at most" {
     app twenty < <(
         echo services:
         for i in $(seq 20); do
@@ -240,7 +240,7 @@ start_flood() {
     rackd=$(rackd_pid)
     [ "$(session_census | wc -l)" = 21 ]
     echo "# $(memory_of "$rackd" VmRSS) kB" >&3
-    is_sanitized "$rackd" || [ "$(memory_of "$rackd" VmRSS)" -lt 14336 ]
+    is_sanitized "$rackd" || [ "$(memory_of "$rackd" VmRSS)" -lt 15360 ]
     "$CVX" stop -a twenty
     rack_is_empty
 }
