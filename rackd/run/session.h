@@ -80,6 +80,9 @@ struct session_spec {
                                 teardown.c */
     unsigned ping_ms;        /* between two pings; 0: default, see pulse.c */
     void (*on_event)(const struct run_event *event, void *user);
+    /* Before on_gone, once: no container is left and the engine is at work on
+     * the last of the rest. May be NULL. */
+    void (*on_emptied)(void *user);
     void (*on_gone)(int status, void *user);
     void *user;
 };
