@@ -131,12 +131,12 @@ static void on_reaper_change(void *user)
 
 /* ---- down ---------------------------------------------------------------- */
 
-/* Once it is emptied the engine has been asked for the rest of it, and does it
- * also when all of us are killed; should it fail, the process is there. */
+/* At its end the engine has been asked to remove all of it, and does that also
+ * when all of us are killed; should it fail, the process is there. */
 static bool needs_container(const struct link *link, const struct app_run *run)
 {
     if (run->session != NULL)
-        return !run->emptied || link->process == NULL;
+        return !run->ending || link->process == NULL;
     return run->stage == RUN_GUARDING;
 }
 
@@ -151,8 +151,8 @@ static bool is_needed(const struct link *link)
     return false;
 }
 
-/* Not earlier, beside the session's containers: whoever is killed in the middle
- * of a teardown must leave nothing either. */
+/* Not earlier, while something of a session runs: whoever is killed in the
+ * middle of a teardown must leave nothing either. */
 bool guard_end(struct link *link)
 {
     if (is_needed(link))

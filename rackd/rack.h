@@ -82,7 +82,7 @@ struct app_run {
     struct session *session; /* NULL until the engine has answered */
     char id[8], release[12];
     bool detach, detached;
-    bool emptied; /* its session has no container any more */
+    bool ending; /* nothing of its session runs any more */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;

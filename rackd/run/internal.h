@@ -318,7 +318,7 @@ struct session {
     struct sweep_step *sweeps;
     size_t sweep_count, sweep_left;
     uint64_t unreachable_since; /* loop clock; 0: the engine answers */
-    bool swept, emptied, in_poke, poke_again, closing;
+    bool swept, ending, in_poke, poke_again, closing;
     unsigned removed_containers, removed_networks, removed_volumes;
     unsigned left; /* objects that could not be removed */
     unsigned long calls_before;

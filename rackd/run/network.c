@@ -250,12 +250,19 @@ void net_remove_volumes(struct session *s)
         remove_volume(s, &s->volumes[i]);
 }
 
+/* A call may be its creation yet. */
+static bool volume_is_going(const struct volume_step *v)
+{
+    return v->gone || v->keep || (v->made && v->call != NULL);
+}
+
 bool net_is_going(const struct session *s)
 {
     for (size_t i = 0; i < s->spec.plan->volumes.len; i++)
-        if (!s->volumes[i].gone && s->volumes[i].call == NULL)
+        if (!volume_is_going(&s->volumes[i]))
             return false;
-    return s->net == NET_GONE || s->net_call != NULL;
+    return s->net == NET_GONE ||
+           (s->net == NET_REMOVING && s->net_call != NULL);
 }
 
 bool net_is_gone(const struct session *s)

@@ -319,14 +319,24 @@ static void take_down_resources(struct session *s)
             item_take_down(it, s->stop_now);
 }
 
-/* Whoever guards the session need not stay for what the engine has in hand. */
-static void say_emptied(struct session *s)
+/* Does the engine have all of it in hand? What it was asked to remove, and runs
+ * no more, it removes whatever becomes of us. */
+static bool is_ending(const struct session *s)
 {
-    if (s->emptied || !net_is_going(s))
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_GONE &&
+            (it->state != ITEM_REMOVING || !it->unplugged))
+            return false;
+    return net_is_going(s);
+}
+
+static void say_ending(struct session *s)
+{
+    if (s->ending || !is_ending(s))
         return;
-    s->emptied = true;
-    if (s->spec.on_emptied != NULL)
-        s->spec.on_emptied(s->spec.user);
+    s->ending = true;
+    if (s->spec.on_ending != NULL)
+        s->spec.on_ending(s->spec.user);
 }
 
 void teardown_poke(struct session *s)
@@ -334,6 +344,7 @@ void teardown_poke(struct session *s)
     take_down_resources(s);
     if (network_is_empty(s))
         net_remove(s);
+    say_ending(s);
     if (!teardown_is_empty(s) || !builds_are_idle(s))
         return;
     if (!s->swept) {
@@ -344,7 +355,7 @@ void teardown_poke(struct session *s)
     if (net_is_gone(s))
         finish(s);
     else
-        say_emptied(s);
+        say_ending(s);
 }
 
 /* One question to the engine, so that nothing is left even where our own

@@ -113,33 +113,71 @@ static void network_is_asked_for_until_the_containers_are_gone(void **state)
     assert_event(f, "removed 2 1 0");
 }
 
-static void on_emptied(void *user)
+static void on_ending(void *user)
 {
     struct fix *f = user;
 
-    str_add(&f->events, "emptied\n");
-    assert_int_equal(fake_engine_asked(f->fake, "/networks/net1"), 1);
+    str_add(&f->events, "ending\n");
 }
 
-static void emptied_is_said_while_the_network_goes(void **state)
+static void end_is_said_when_the_engine_has_all_in_hand(void **state)
 {
     struct fix *f = *state;
 
-    f->spec.on_emptied = on_emptied;
-    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 150);
-    answer_late(f, "DELETE", "/networks/net1", 204, NULL, 300);
+    f->spec.on_ending = on_ending;
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 600);
+    answer_late(f, "DELETE", "/networks/net1", 204, NULL, 600);
+    become_ready(f);
+    stop_it(f);
+    wait_asked(f, "/containers/db1?", 1);
+    push_network_event(f, "disconnect", "web1");
+    run_for(f, 50);
+    assert_no_event(f, "ending");
+    push_network_event(f, "disconnect", "db1");
+    wait_event(f, "ending");
+    asked(f, "/networks/net1", 1);
+    assert_no_event(f, "resource db removed");
+    wait_gone(f);
+    assert_null(strstr(strstr(str_c(&f->events), "ending") + 1, "ending"));
+}
+
+static void end_is_not_said_while_the_network_is_made(void **state)
+{
+    struct fix *f = *state;
+
+    f->spec.on_ending = on_ending;
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 200);
+    answer_late(f, "DELETE", "/networks/net1", 204, NULL, 200);
+    begin(f);
+    stop_it(f);
+    wait_asked(f, "/networks/create", 1);
+    run_for(f, 50);
+    assert_no_event(f, "ending");
+    wait_event(f, "ending");
+    asked(f, "/networks/net1", 1);
+    wait_gone(f);
+}
+
+static void end_is_not_said_before_volumes_are_asked_for(void **state)
+{
+    struct fix *f = *state;
+    struct plan_volume *v = vec_add(&f->plan.volumes);
+
+    *v = (struct plan_volume){ .name = TEXT("files"), .uid = -1 };
+    f->spec.on_ending = on_ending;
+    answer(f, "POST", "/volumes/create", 201, "{}");
+    answer_late(f, "DELETE", "/volumes/app-s1-files", 204, NULL, 200);
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 200);
     become_ready(f);
     stop_it(f);
     wait_asked(f, "/containers/db1?", 1);
     push_network_event(f, "disconnect", "web1");
     push_network_event(f, "disconnect", "db1");
-    wait_asked(f, "/networks/net1", 1);
-    run_for(f, 50);
-    assert_no_event(f, "emptied");
-    wait_event(f, "emptied");
-    assert_false(f->gone);
+    wait_event(f, "ending");
+    assert_event(f, "resource db removed");
+    asked(f, "/volumes/app-s1-files", 1);
     wait_gone(f);
-    assert_null(strstr(strstr(str_c(&f->events), "emptied") + 1, "emptied"));
+    assert_event(f, "removed 2 1 1");
 }
 
 static void second_stop_does_not_wait_for_the_grace(void **state)
@@ -636,7 +674,9 @@ int main(void)
         T(resource_that_nobody_lists_goes_at_once),
         T(network_goes_when_the_last_container_has_left_it),
         T(network_is_asked_for_until_the_containers_are_gone),
-        T(emptied_is_said_while_the_network_goes),
+        T(end_is_said_when_the_engine_has_all_in_hand),
+        T(end_is_not_said_while_the_network_is_made),
+        T(end_is_not_said_before_volumes_are_asked_for),
         T(second_stop_does_not_wait_for_the_grace),
         T(create_under_way_is_not_lost_by_a_stop),
         T(stop_at_once_leaves_nothing),
