@@ -132,19 +132,27 @@ static void on_reaper_change(void *user)
 
 /* ---- down ---------------------------------------------------------------- */
 
+/* At its end the engine has been asked to remove all of it, and does that also
+ * when all of us are killed; should it fail, the process is there. */
+static bool needs_container(const struct link *link, const struct app_run *run)
+{
+    if (run->session != NULL)
+        return !run->ending || link->process == NULL;
+    return run->stage == RUN_GUARDING;
+}
+
 /* A session, or one that is about to be. */
 static bool is_needed(const struct link *link)
 {
     const struct app_run *run;
 
     DL_FOREACH (link->rack->runs, run)
-        if (run->link == link &&
-            (run->session != NULL || run->stage == RUN_GUARDING))
+        if (run->link == link && needs_container(link, run))
             return true;
     return templates_are_made(link) || warm_is_on(link);
 }
 
-/* Not earlier, beside the session's own objects: whoever is killed in the
+/* Not earlier, while something of a session runs: whoever is killed in the
  * middle of a teardown must leave nothing either. */
 bool guard_end(struct link *link)
 {

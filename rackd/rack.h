@@ -92,6 +92,7 @@ struct app_run {
     bool keep_warm;    /* --warm: make the next start's resources ahead */
     struct warm *warm; /* what it was made of, or NULL */
     bool misses_template; /* one that could be there was not */
+    bool ending; /* nothing of its session runs any more */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;

@@ -35,6 +35,7 @@ static void on_run_event(const struct run_event *event, void *user);
 static void on_wake(void *user);
 static void on_drain(struct control_req *req, void *user);
 static void on_ttl(uv_timer_t *timer);
+static void on_session_ending(void *user);
 static void on_session_gone(int status, void *user);
 static void on_guard_late(uv_timer_t *timer);
 static void finish(struct app_run *run);
@@ -310,6 +311,7 @@ static struct session_spec spec_of(struct app_run *run)
         .exit_on_failure = run->exit_on_failure,
         .wait_timeout_s = run->wait_timeout_s,
         .on_event = on_run_event,
+        .on_ending = on_session_ending,
         .on_gone = on_session_gone,
         .user = run
     };
@@ -451,6 +453,15 @@ static void on_lease_gone(struct control_req *req, void *user)
     run->req = NULL;
     end_lease(run, 1);
     run_stop(run, "cvx went away", false, 1);
+}
+
+/* The container that guards goes beside the last of it: both take a while. */
+static void on_session_ending(void *user)
+{
+    struct app_run *run = user;
+
+    run->ending = true;
+    guard_end(run->link);
 }
 
 static void on_session_gone(int status, void *user)

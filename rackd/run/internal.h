@@ -186,6 +186,7 @@ struct item {
     bool dropping;        /* we remove it, to make another */
     bool addressless;     /* the address we chose is taken */
     bool left;            /* its removal failed */
+    bool unplugged;       /* by its end: it has left the network */
     uint64_t oom_at;      /* loop clock */
     struct item *prev, *next;
 };
@@ -296,8 +297,11 @@ bool net_is_up(const struct session *s);
 /* Containers may be created for it, if not started: it is up, or its name and
  * subnet are chosen and the engine goes by the name. */
 bool net_is_known(const struct session *s);
-/* Removes volumes and network; pokes the session when they are gone. */
-void net_take_down(struct session *s);
+/* Removes the network, the volumes; pokes the session when they are gone. */
+void net_remove(struct session *s);
+void net_remove_volumes(struct session *s);
+/* Each of them is gone, or the engine has been asked and not answered yet. */
+bool net_is_going(const struct session *s);
 bool net_is_gone(const struct session *s);
 /* Somebody has removed it; does this error say so? */
 void net_lost(struct session *s);
@@ -370,7 +374,7 @@ struct session {
     struct sweep_step *sweeps;
     size_t sweep_count, sweep_left;
     uint64_t unreachable_since; /* loop clock; 0: the engine answers */
-    bool swept, in_poke, poke_again, closing;
+    bool swept, ending, in_poke, poke_again, closing;
     unsigned removed_containers, removed_networks, removed_volumes;
     unsigned left; /* objects that could not be removed */
     unsigned long calls_before;
@@ -396,6 +400,13 @@ void session_warn(struct session *s, const char *fmt, ...)
 /* teardown.c: what a poke does while stopping; and the last step of all. */
 void teardown_poke(struct session *s);
 void session_end_if_gone(struct session *s);
+
+/* Every container is gone. */
+bool teardown_is_empty(const struct session *s);
+
+/* The engine says, while stopping, that it ended; that it left the network. */
+void teardown_died(struct item *it);
+void teardown_unplugged(struct item *it);
 
 /* The engine does not answer: is it worth while to ask again? Then it pokes
  * the session soon. */

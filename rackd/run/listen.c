@@ -69,8 +69,13 @@ static void on_engine_event(const struct engine_event *event, void *user)
     struct session *s = user;
     struct item *it = session_find_item(s, event->id);
 
-    if (it == NULL || s->state == SESSION_STOPPING)
+    if (it == NULL)
         return;
+    if (s->state == SESSION_STOPPING) {
+        if (strcmp(event->action, "die") == 0)
+            teardown_died(it);
+        return;
+    }
     if (strcmp(event->action, "oom") == 0)
         item_oom(it);
     else if (strcmp(event->action, "die") == 0)

@@ -16,7 +16,7 @@
 
 /*
  * In order of time: network and volumes are created side by side; at the end
- * they are removed the same way.
+ * the network is removed once it is empty, the volumes once nobody has them.
  */
 static void create_network(struct session *s);
 static void on_network(const char *id, const struct err *err, void *user);
@@ -215,7 +215,7 @@ static void on_remove_again(uv_timer_t *timer)
     ask_to_remove(container_of(timer, struct session, wait_timer));
 }
 
-static void remove_network(struct session *s)
+void net_remove(struct session *s)
 {
     if (s->net == NET_IDLE)
         s->net = NET_GONE;
@@ -225,7 +225,8 @@ static void remove_network(struct session *s)
     ask_to_remove(s);
 }
 
-/* Endpoints of containers just removed may linger for a moment. */
+/* Endpoints of containers just removed may linger for a moment; of those that
+ * are being removed as long as it takes. */
 static void on_network_gone(const struct err *err, void *user)
 {
     struct session *s = user;
@@ -236,7 +237,7 @@ static void on_network_gone(const struct err *err, void *user)
         return;
     }
     if (err != NULL && !may_be_made(err) &&
-        s->net_remove_tries++ < REMOVE_TRIES) {
+        (!teardown_is_empty(s) || s->net_remove_tries++ < REMOVE_TRIES)) {
         uv_timer_start(&s->wait_timer, on_remove_again, REMOVE_AGAIN_MS, 0);
         return;
     }
@@ -248,11 +249,25 @@ static void on_network_gone(const struct err *err, void *user)
     session_poke(s);
 }
 
-void net_take_down(struct session *s)
+void net_remove_volumes(struct session *s)
 {
     for (size_t i = 0; i < s->spec.plan->volumes.len; i++)
         remove_volume(s, &s->volumes[i]);
-    remove_network(s);
+}
+
+/* A call may be its creation yet. */
+static bool volume_is_going(const struct volume_step *v)
+{
+    return v->gone || v->keep || (v->made && v->call != NULL);
+}
+
+bool net_is_going(const struct session *s)
+{
+    for (size_t i = 0; i < s->spec.plan->volumes.len; i++)
+        if (!volume_is_going(&s->volumes[i]))
+            return false;
+    return s->net == NET_GONE ||
+           (s->net == NET_REMOVING && s->net_call != NULL);
 }
 
 bool net_is_gone(const struct session *s)

@@ -141,17 +141,22 @@ void session_hear_network(struct session *s)
 static void on_network_event(const struct engine_event *event, void *user)
 {
     struct session *s = user;
+    bool stopping = s->state == SESSION_STOPPING;
     struct item *it;
 
-    if (s->state == SESSION_STOPPING || strcmp(event->type, "network") != 0 ||
+    if (strcmp(event->type, "network") != 0 ||
         strcmp(event->id, s->net_id) != 0)
         return;
-    if (strcmp(event->action, "destroy") == 0) {
+    if (strcmp(event->action, "destroy") == 0 && !stopping) {
         net_lost(s);
         return;
     }
     it = session_find_item(s, event->container);
-    if (it != NULL && strcmp(event->action, "disconnect") == 0)
+    if (it == NULL || strcmp(event->action, "disconnect") != 0)
+        return;
+    if (stopping)
+        teardown_unplugged(it);
+    else
         item_check_network(it);
 }
 

@@ -92,6 +92,9 @@ struct session_spec {
                                 teardown.c */
     unsigned ping_ms;        /* between two pings; 0: default, see pulse.c */
     void (*on_event)(const struct run_event *event, void *user);
+    /* Before on_gone, once or never: nothing of it runs any more and the engine
+     * is at work on the removal of all that is left. May be NULL. */
+    void (*on_ending)(void *user);
     void (*on_gone)(int status, void *user);
     void *user;
 };

@@ -25,8 +25,10 @@
 #define PATIENCE_MS 10000
 
 /*
- * In order of time: every container is stopped and removed, all at once; then
- * one look for what was missed; then volumes and network; then it is over.
+ * In order of time: services are stopped, each resource is killed once nobody
+ * who lists it runs any more, every container is removed, all side by side.
+ * The network goes as soon as the last one has left it, while their files are
+ * being removed; then one look for what was missed, then volumes.
  */
 static void on_pre_stop(int status, const struct err *err, void *user);
 static void stop(struct item *it);
@@ -63,10 +65,11 @@ static unsigned grace_of(const struct item *it)
     return 0;
 }
 
-/* How long the teardown may take. */
+/* How long the teardown may take: services, then kept resources, the rest. */
 static uint64_t limit_of(const struct session *s)
 {
-    uint64_t limit = s->stop_now ? LIMIT_HURRIED_MS : LIMIT_MS, grace = 0;
+    uint64_t limit = s->stop_now ? LIMIT_HURRIED_MS : LIMIT_MS;
+    uint64_t grace = 0, kept = 0;
 
     if (s->spec.limit_ms > 0)
         limit = s->spec.limit_ms;
@@ -77,9 +80,12 @@ static uint64_t limit_of(const struct session *s)
 
         if (it->service != NULL && it->service->pre_stop.len > 0)
             ms += PRE_STOP_MAX_MS;
-        grace = ms > grace ? ms : grace;
+        if (it->kind == ITEM_RESOURCE)
+            kept = ms > kept ? ms : kept;
+        else
+            grace = ms > grace ? ms : grace;
     }
-    return grace + limit;
+    return grace + kept + limit;
 }
 
 void session_stop(struct session *s, const char *reason, bool now, int status)
@@ -105,7 +111,11 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
         uv_timer_start(&s->limit_timer, on_limit, limit_of(s), 0);
     }
     DL_FOREACH_SAFE (s->items, it, next)
-        item_take_down(it, s->stop_now);
+        if (it->kind != ITEM_RESOURCE)
+            item_take_down(it, s->stop_now);
+    DL_FOREACH_SAFE (s->items, it, next)
+        if (it->kind == ITEM_RESOURCE)
+            item_take_down(it, s->stop_now);
     session_poke(s);
 }
 
@@ -116,6 +126,27 @@ static void cancel_call(struct item *it)
     if (it->call != NULL)
         engine_cancel(it->call);
     it->call = NULL;
+}
+
+static bool lists(const struct item *it, const struct plan_resource *r)
+{
+    const struct plan *p = it->s->spec.plan;
+
+    for (size_t i = 0; i < it->service->resources.len; i++)
+        if (strcmp(p->resources.v[it->service->resources.v[i]].name, r->name) ==
+            0)
+            return true;
+    return false;
+}
+
+/* Whoever was asked to end may have to write to its database first. */
+static bool is_in_use(const struct item *resource)
+{
+    for (struct item *it = resource->s->items; it != NULL; it = it->next)
+        if (it->state == ITEM_STOPPING && it->service != NULL && !it->died &&
+            lists(it, resource->resource))
+            return true;
+    return false;
 }
 
 /* A create or start under way must answer first, or its container is lost to
@@ -136,6 +167,8 @@ void item_take_down(struct item *it, bool now)
         item_set_state(it, ITEM_GONE, NULL);
         return;
     }
+    if (runs && !now && it->kind == ITEM_RESOURCE && is_in_use(it))
+        return; /* teardown_poke() comes back here */
     if (now || !runs || it->died || grace_of(it) == 0) {
         if (it->state != ITEM_STOPPING || now) {
             cancel_call(it);
@@ -178,6 +211,22 @@ static void on_stopped(const struct err *err, void *user)
     if (err != NULL)
         log_warn("run", "%s: stop: %s", it->source, err->msg);
     drop(it);
+    session_poke(it->s);
+}
+
+/* The engine says it a while before it answers the stop. */
+void teardown_died(struct item *it)
+{
+    if (it->state != ITEM_STOPPING)
+        return;
+    it->died = true;
+    session_poke(it->s);
+}
+
+void teardown_unplugged(struct item *it)
+{
+    it->unplugged = true;
+    session_poke(it->s);
 }
 
 static void drop(struct item *it)
@@ -244,7 +293,7 @@ static void on_again(uv_timer_t *timer)
     session_poke(container_of(timer, struct session, events_timer));
 }
 
-static bool items_are_gone(const struct session *s)
+bool teardown_is_empty(const struct session *s)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)
         if (it->state != ITEM_GONE)
@@ -252,17 +301,62 @@ static bool items_are_gone(const struct session *s)
     return true;
 }
 
+/* Stopped containers are on no network, though their files may take long. */
+static bool network_is_empty(const struct session *s)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_GONE && !it->unplugged)
+            return false;
+    return true;
+}
+
+static void take_down_resources(struct session *s)
+{
+    struct item *it, *next;
+
+    DL_FOREACH_SAFE (s->items, it, next)
+        if (it->kind == ITEM_RESOURCE &&
+            (it->state == ITEM_CHECKING || it->state == ITEM_READY))
+            item_take_down(it, s->stop_now);
+}
+
+/* Does the engine have all of it in hand? What it was asked to remove, and runs
+ * no more, it removes whatever becomes of us. */
+static bool is_ending(const struct session *s)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_GONE &&
+            (it->state != ITEM_REMOVING || !it->unplugged))
+            return false;
+    return net_is_going(s);
+}
+
+static void say_ending(struct session *s)
+{
+    if (s->ending || !is_ending(s))
+        return;
+    s->ending = true;
+    if (s->spec.on_ending != NULL)
+        s->spec.on_ending(s->spec.user);
+}
+
 void teardown_poke(struct session *s)
 {
-    if (!items_are_gone(s) || !builds_are_idle(s))
+    take_down_resources(s);
+    if (network_is_empty(s))
+        net_remove(s);
+    say_ending(s);
+    if (!teardown_is_empty(s) || !builds_are_idle(s))
         return;
     if (!s->swept) {
         sweep(s);
         return;
     }
-    net_take_down(s);
+    net_remove_volumes(s);
     if (net_is_gone(s))
         finish(s);
+    else
+        say_ending(s);
 }
 
 /* One question to the engine, so that nothing is left even where our own

@@ -56,6 +56,13 @@ static void answer(struct fix *f, const char *method, const char *path,
                    &(struct fake_answer){ .status = status, .body = body });
 }
 
+static void answer_late(struct fix *f, const char *path, int status,
+                        unsigned ms)
+{
+    fake_engine_on(f->fake, "DELETE", path,
+                   &(struct fake_answer){ .status = status, .delay_ms = ms });
+}
+
 static void script(struct fix *f)
 {
     fake_engine_on(
@@ -750,6 +757,80 @@ static void container_that_never_came_is_left_to_the_process(void **state)
     assert_int_equal(system(find), 0); /* it would look on for a while */
 }
 
+/* A container that guards, as it should be. */
+static void has_reaper(struct fix *f)
+{
+    answer(f, "POST", "/containers/create?name=cvx-reaper", 201,
+           "{\"Id\":\"reap1\"}");
+    fake_engine_on(f->fake, "POST", "/containers/reap1/attach",
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN,
+                                          .headers =
+                                              "Content-Type: application/"
+                                              "vnd.docker.raw-stream\r\n" });
+    answer(f, "POST", "/containers/reap1/start", 204, NULL);
+    answer(f, "DELETE", "/containers/reap1", 204, NULL);
+}
+
+static void reaper_answers(struct fix *f)
+{
+    static const char ok[] = "\1\0\0\0\0\0\0\3ok\n";
+
+    wait_asked(f, "/containers/reap1/start", 1);
+    run_for(f, 50);
+    fake_engine_push(f->fake, "/containers/reap1/attach", ok, sizeof(ok) - 1);
+}
+
+/* The request's place among all. */
+static size_t place_of(const struct fix *f, const char *part)
+{
+    const struct fake_request *r;
+    size_t i = 0;
+
+    while ((r = fake_engine_request(f->fake, i)) != NULL &&
+           strstr(r->path, part) == NULL)
+        i++;
+    assert_non_null(r);
+    return i;
+}
+
+static void container_that_guards_goes_beside_the_network(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    has_reaper(f);
+    answer_late(f, "/networks/net1", 204, 600);
+    a = become_ready(f);
+    reaper_answers(f);
+    httpc_cancel(a->req);
+    wait_asked(f, "/containers/reap1?", 1);
+    assert_true(place_of(f, "/containers/web1?") <
+                place_of(f, "/networks/net1"));
+    assert_true(place_of(f, "/networks/net1") <
+                place_of(f, "/containers/reap1?"));
+    assert_non_null(f->rack->runs->session); /* the network is still there */
+}
+
+static void alone_it_stays_until_the_network_is_gone(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    has_reaper(f);
+    answer_late(f, "/networks/net1", 204, 300);
+    no_process(true);
+    a = ask(f, 0, "POST", "/start", f->body);
+    reaper_answers(f);
+    wait_for(a, "\"type\":\"ready\"");
+    httpc_cancel(a->req);
+    wait_asked(f, "/networks/net1", 1);
+    while (f->rack->runs != NULL && f->rack->runs->session != NULL) {
+        assert_int_equal(fake_engine_asked(f->fake, "/containers/reap1?"), 0);
+        run_for(f, 10);
+    }
+    wait_asked(f, "/containers/reap1?", 1);
+}
+
 /* ---- sweeps ---------------------------------------------------------------
  */
 
@@ -1038,6 +1119,10 @@ int main(void)
             rack_that_ends_does_not_wait_for_the_guard, setup,
             teardown_processes),
         T(container_that_never_came_is_left_to_the_process),
+        T(container_that_guards_goes_beside_the_network),
+        cmocka_unit_test_setup_teardown(
+            alone_it_stays_until_the_network_is_gone, setup,
+            teardown_processes),
         T(sweep_by_hand_says_what_it_removed),
         T(sweep_by_hand_that_fails_says_why),
         T(sweep_goes_on_when_who_asked_for_it_has_left),

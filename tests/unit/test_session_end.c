@@ -25,6 +25,161 @@ static void resource_is_killed_and_service_is_asked(void **state)
                 place_of(f, "/networks/net1"));
 }
 
+/* Requests that were made so far, of this kind, are these. */
+static void asked(const struct fix *f, const char *path, size_t times)
+{
+    assert_int_equal(fake_engine_asked(f->fake, path), times);
+}
+
+static void resource_outlives_the_services_that_list_it(void **state)
+{
+    struct fix *f = *state;
+
+    answer_late(f, "POST", "/containers/web1/stop", 204, NULL, 200);
+    become_ready(f);
+    stop_it(f);
+    run_for(f, 100);
+    asked(f, "/containers/db1?", 0);
+    wait_gone(f);
+    assert_true(place_of(f, "/containers/web1/stop") <
+                place_of(f, "/containers/db1?"));
+    assert_event(f, "removed 2 1 0");
+}
+
+static void resource_goes_as_soon_as_its_services_have_died(void **state)
+{
+    struct fix *f = *state;
+
+    answer_never(f, "POST", "/containers/web1/stop");
+    become_ready(f);
+    stop_it(f);
+    run_for(f, 50);
+    asked(f, "/containers/db1?", 0);
+    push_die(f, "web1", 0);
+    wait_asked(f, "/containers/db1?", 1);
+    assert_false(f->gone);
+    session_stop(f->session, "now", true, 0);
+    wait_gone(f);
+}
+
+static void resource_that_nobody_lists_goes_at_once(void **state)
+{
+    struct fix *f = *state;
+
+    answer_never(f, "POST", "/containers/web1/stop");
+    f->web->resources.len = 0;
+    become_ready(f);
+    stop_it(f);
+    wait_asked(f, "/containers/db1?", 1);
+    session_stop(f->session, "now", true, 0);
+    wait_gone(f);
+}
+
+static void network_goes_when_the_last_container_has_left_it(void **state)
+{
+    struct fix *f = *state;
+
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 300);
+    answer_late(f, "DELETE", "/containers/web1", 204, NULL, 300);
+    become_ready(f);
+    stop_it(f);
+    wait_asked(f, "/containers/db1?", 1);
+    push_network_event(f, "disconnect", "web1");
+    run_for(f, 50);
+    asked(f, "/networks/net1", 0);
+    push_network_event(f, "disconnect", "db1");
+    wait_asked(f, "/networks/net1", 1);
+    assert_no_event(f, "removed");
+    wait_gone(f);
+    assert_event(f, "removed 2 1 0");
+}
+
+static void network_is_asked_for_until_the_containers_are_gone(void **state)
+{
+    struct fix *f = *state;
+
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 2500);
+    fake_engine_on(f->fake, "DELETE", "/networks/net1",
+                   &(struct fake_answer){ .status = 403,
+                                          .body = "{\"message\":\"active\"}",
+                                          .times = 45 });
+    become_ready(f);
+    stop_it(f);
+    wait_asked(f, "/containers/db1?", 1);
+    push_network_event(f, "disconnect", "web1");
+    push_network_event(f, "disconnect", "db1");
+    wait_over(f);
+    assert_int_equal(f->status, 0);
+    assert_event(f, "removed 2 1 0");
+}
+
+static void on_ending(void *user)
+{
+    struct fix *f = user;
+
+    str_add(&f->events, "ending\n");
+}
+
+static void end_is_said_when_the_engine_has_all_in_hand(void **state)
+{
+    struct fix *f = *state;
+
+    f->spec.on_ending = on_ending;
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 600);
+    answer_late(f, "DELETE", "/networks/net1", 204, NULL, 600);
+    become_ready(f);
+    stop_it(f);
+    wait_asked(f, "/containers/db1?", 1);
+    push_network_event(f, "disconnect", "web1");
+    run_for(f, 50);
+    assert_no_event(f, "ending");
+    push_network_event(f, "disconnect", "db1");
+    wait_event(f, "ending");
+    asked(f, "/networks/net1", 1);
+    assert_no_event(f, "resource db removed");
+    wait_gone(f);
+    assert_null(strstr(strstr(str_c(&f->events), "ending") + 1, "ending"));
+}
+
+static void end_is_not_said_while_the_network_is_made(void **state)
+{
+    struct fix *f = *state;
+
+    f->spec.on_ending = on_ending;
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 200);
+    answer_late(f, "DELETE", "/networks/net1", 204, NULL, 200);
+    begin(f);
+    stop_it(f);
+    wait_asked(f, "/networks/create", 1);
+    run_for(f, 50);
+    assert_no_event(f, "ending");
+    wait_event(f, "ending");
+    asked(f, "/networks/net1", 1);
+    wait_gone(f);
+}
+
+static void end_is_not_said_before_volumes_are_asked_for(void **state)
+{
+    struct fix *f = *state;
+    struct plan_volume *v = vec_add(&f->plan.volumes);
+
+    *v = (struct plan_volume){ .name = TEXT("files"), .uid = -1 };
+    f->spec.on_ending = on_ending;
+    answer(f, "POST", "/volumes/create", 201, "{}");
+    answer_late(f, "DELETE", "/volumes/app-s1-files", 204, NULL, 200);
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 200);
+    become_ready(f);
+    stop_it(f);
+    wait_asked(f, "/containers/db1?", 1);
+    push_network_event(f, "disconnect", "web1");
+    push_network_event(f, "disconnect", "db1");
+    wait_event(f, "ending");
+    assert_event(f, "resource db removed");
+    asked(f, "/volumes/app-s1-files", 1);
+    wait_gone(f);
+    assert_event(f, "removed 2 1 1");
+}
+
 static void second_stop_does_not_wait_for_the_grace(void **state)
 {
     struct fix *f = *state;
@@ -509,6 +664,14 @@ int main(void)
     cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
     const struct CMUnitTest tests[] = {
         T(resource_is_killed_and_service_is_asked),
+        T(resource_outlives_the_services_that_list_it),
+        T(resource_goes_as_soon_as_its_services_have_died),
+        T(resource_that_nobody_lists_goes_at_once),
+        T(network_goes_when_the_last_container_has_left_it),
+        T(network_is_asked_for_until_the_containers_are_gone),
+        T(end_is_said_when_the_engine_has_all_in_hand),
+        T(end_is_not_said_while_the_network_is_made),
+        T(end_is_not_said_before_volumes_are_asked_for),
         T(second_stop_does_not_wait_for_the_grace),
         T(create_under_way_is_not_lost_by_a_stop),
         T(stop_at_once_leaves_nothing),
