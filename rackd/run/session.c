@@ -92,6 +92,27 @@ static unsigned wait_s(const struct session *s)
                                       : UNWATCHED_READY_S;
 }
 
+/* Before the items, which need them. */
+static void mark_what_all_need(struct session *s)
+{
+    const struct plan *p = s->spec.plan;
+    size_t rackd;
+
+    marks_init(&s->marks, s->spec.asked_ns);
+    rackd = mark_new(&s->marks, "rackd", "rackd", 0);
+    mark_phase_since(&s->marks, rackd, MARK_PREPARE, s->marks.asked_ns);
+    mark_done(&s->marks, rackd);
+    s->net_mark = mark_new(&s->marks, "network", p->app, 0);
+    s->volumes_mark = s->marks.len;
+    for (size_t i = 0; i < p->volumes.len; i++)
+        mark_new(&s->marks, "volume", p->volumes.v[i].name, 0);
+}
+
+const struct marks *session_marks(const struct session *s)
+{
+    return &s->marks;
+}
+
 struct session *session_start(const struct session_spec *spec)
 {
     struct session *s = xcalloc(1, sizeof(*s));
@@ -113,6 +134,7 @@ struct session *session_start(const struct session_spec *spec)
     uv_timer_init(spec->loop, &s->limit_timer);
     uv_timer_init(spec->loop, &s->pulse_timer);
     s->open_handles = 4;
+    mark_what_all_need(s);
     if (spec->wait_timeout_s > 0 || spec->exit_on_failure)
         uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
 
@@ -137,6 +159,7 @@ static void add_item(struct session *s, struct item *it)
         it->image = image_get(
             s, p->image, it->resource == NULL ? NULL : it->resource->standin,
             asked_by);
+    item_mark(it);
     DL_APPEND(s->items, it);
 }
 
@@ -210,6 +233,7 @@ static void poke_all(struct session *s)
         item_poke(it);
     if (s->state == SESSION_STARTING && all_ready(s)) {
         s->state = SESSION_READY;
+        marks_end(&s->marks);
         uv_timer_stop(&s->wait_timer);
         session_emit(s, &(struct run_event){ .type = RUN_READY });
     }
@@ -356,6 +380,7 @@ static void session_free(struct session *s)
     free(s->volumes);
     sweeps_free(s);
     strv_release(&s->subnets_tried);
+    marks_release(&s->marks);
     free(s->net_name);
     free(s->net_id);
     free(s->id);
