@@ -33,6 +33,7 @@ static const struct control_route routes[] = {
     { "POST", "/env", on_env_set },
     { "POST", "/doctor", on_doctor },
     { "POST", "/sweep", on_sweep },
+    { "GET", "/timings", on_timings },
     { "POST", "/quit", on_quit },
     { NULL, NULL, NULL },
 };

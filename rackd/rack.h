@@ -10,6 +10,7 @@
  *   start.c    POST /start and stop: a session and who watches it
  *   event_json.c  its events, as cvx reads them
  *   views.c    the other requests
+ *   timings.c  GET /timings: what a start's time went into; history.c
  *   doctor.c   POST /doctor
  *   kept.c     POST /resources/reset: kept data is forgotten
  *   sweep_view.c  POST /sweep: a sweep by hand
@@ -42,6 +43,7 @@ struct reaper;
 struct reaper_process;
 struct str;
 struct sweep;
+struct timings;
 struct waiter;
 
 /* An engine in use; made on first need, kept until rackd ends. */
@@ -85,8 +87,10 @@ struct app_run {
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;
-    int64_t started_s; /* unix time */
-    uint64_t started;  /* loop clock */
+    int64_t started_s;       /* unix time */
+    uint64_t started;        /* loop clock */
+    uint64_t asked_ns;       /* the same, by uv_hrtime() */
+    struct timings *timings; /* while it becomes ready */
     int status;
 
     struct control_req *req; /* the lease; NULL when gone or handed over */
@@ -190,6 +194,7 @@ void on_quit(struct control_req *req, void *user);
 void on_doctor(struct control_req *req, void *user);
 void on_reset(struct control_req *req, void *user);
 void on_sweep(struct control_req *req, void *user);
+void on_timings(struct control_req *req, void *user);
 
 /* ---- shared pieces ------------------------------------------------------ */
 
