@@ -76,6 +76,7 @@ int cmd_services(struct cli *cli, struct err *err);
 int cmd_start(struct cli *cli, struct err *err);
 int cmd_stop(struct cli *cli, struct err *err);
 int cmd_sweep(struct cli *cli, struct err *err);
+int cmd_timings(struct cli *cli, struct err *err);
 int cmd_validate(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 
