@@ -131,7 +131,8 @@ static void add_cell(const struct term *look, const struct timings_span *s,
                      struct str *out)
 {
     const struct timings_phase *p = &timings_phases[s->phase];
-    char letter[2] = { s->critical ? (char)toupper(p->letter) : p->letter };
+    int shown = s->critical ? toupper(p->letter) : p->letter;
+    cleanup_free char *letter = xasprintf("%c", shown);
     bool waits = p->letter == '.';
 
     if (look->colour && look->utf8)

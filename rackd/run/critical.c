@@ -38,7 +38,10 @@ static uint64_t came_us(const struct mark *mark, uint64_t us)
 
     if (s == NULL || s->end_us > us)
         return 0;
-    return s + 1 < end && s[1].begin_us == s->end_us ? 0 : s->end_us;
+    for (const struct mark_span *next = s + 1; next < end; next++)
+        if (next->begin_us == s->end_us && next->end_us > s->end_us)
+            return 0; /* it goes on */
+    return s->end_us;
 }
 
 /* Which need came last within the span, as seen at `us`; SIZE_MAX: none. */

@@ -333,6 +333,19 @@ static void what_is_still_under_way_was_not_waited_for(void **state)
                    "web start 410-500");
 }
 
+/* Without a handshake a resource is ready as soon as it runs. */
+static void phase_that_takes_no_time_hides_nobody(void **state)
+{
+    struct fix *f = *state;
+    size_t db, web;
+
+    database(f, &db, &web);
+    span(f, db, MARK_ANSWER, 410, 410);
+    assert_path(f, "rackd prepare 0-5, net create 5-30, db create 30-60, "
+                   "db start 60-100, db connect 100-400, db answer 400-410, "
+                   "web start 410-500");
+}
+
 static void service_that_was_restarted_shows_it(void **state)
 {
     struct fix *f = *state;
@@ -428,6 +441,7 @@ int main(void)
         T(build_waits_for_the_pull_of_its_base),
         T(init_container_is_on_it),
         T(what_is_still_under_way_was_not_waited_for),
+        T(phase_that_takes_no_time_hides_nobody),
         T(service_that_was_restarted_shows_it),
         T(needs_in_a_circle_end),
         T(start_without_any_marks_has_no_path),

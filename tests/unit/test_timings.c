@@ -187,13 +187,13 @@ static void names_are_escaped_in_the_page(void **state)
         "\"culprit\":" WHO(
             "image",
             "<em>&\\\"'") ","
-                         "\"run\":{\"app\":\"<b>x</"
-                         "b>\",\"engine\":\"<u>\",\"ready_ms\":100,"
-                         "\"items\":[" ITEM(
-                             "image", "\\\"><script>alert('1')</script>", "100",
-                             "true",
-                             SPAN("</style><p>", "0", "100", "true",
-                                  ",\"for\":[" WHO("<s>", "&amp;") "]")) "]}}";
+                          "\"run\":{\"app\":\"<b>x</"
+                          "b>\",\"engine\":\"<u>\",\"ready_ms\":100,"
+                          "\"items\":[" ITEM(
+                              "image", "\\\"><script>alert('1')</script>",
+                              "100", "true",
+                              SPAN("</style><p>", "0", "100", "true",
+                                   ",\"for\":[" WHO("<s>", "&amp;") "]")) "]}}";
     cleanup_str struct str out = { 0 };
 
     (void)state;
