@@ -4,15 +4,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/vec.h"
 
-/* A former run, its items by their place. */
-struct past {
-    double ready_ms;
-    const struct cJSON **items;
-    size_t len;
-};
+/* FNV-1a. Who writes colliding names into his own state fools himself. */
+#define HASH_BEGIN UINT64_C(14695981039346656037)
+#define HASH_PRIME UINT64_C(1099511628211)
 
 static const struct cJSON *get(const struct cJSON *o, const char *name)
 {
@@ -27,7 +23,7 @@ static const char *text_of(const struct cJSON *o, const char *name)
 }
 
 /* -1 where it is none, or no time. */
-static double ms_of(const struct cJSON *o, const char *name)
+static double number_of(const struct cJSON *o, const char *name)
 {
     const struct cJSON *n = get(o, name);
 
@@ -36,86 +32,22 @@ static double ms_of(const struct cJSON *o, const char *name)
                : -1;
 }
 
-/* ---- lines -------------------------------------------------------------- */
+/* ---- what a run is like ------------------------------------------------- */
 
-static bool is_item(const struct cJSON *item)
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    return *text_of(item, "kind") != '\0' && *text_of(item, "name") != '\0' &&
-           ms_of(item, "own_ms") >= 0;
+    do
+        hash = (hash ^ (unsigned char)*text) * HASH_PRIME;
+    while (*text++ != '\0');
+    return hash;
 }
 
-static bool is_run(const struct cJSON *run)
+static uint64_t id_of(const struct cJSON *item)
 {
-    const struct cJSON *items = get(run, "items"), *item;
+    uint64_t hash = hash_text(HASH_BEGIN, text_of(item, "kind"));
 
-    if (!cJSON_IsArray(items) || ms_of(run, "ready_ms") < 0)
-        return false;
-    cJSON_ArrayForEach(item, items)
-    {
-        if (!is_item(item))
-            return false;
-    }
-    return true;
-}
-
-struct cJSON *history_parse(const char *text, size_t len, unsigned *bad)
-{
-    struct cJSON *runs = cJSON_CreateArray();
-    const char *end = text + len;
-
-    *bad = 0;
-    while (text < end) {
-        const char *nl = memchr(text, '\n', (size_t)(end - text));
-        size_t line = (size_t)((nl == NULL ? end : nl) - text);
-        struct cJSON *run = cJSON_ParseWithLength(text, line);
-
-        if (is_run(run)) {
-            history_add(runs, run);
-        } else {
-            cJSON_Delete(run);
-            *bad += line > 0;
-        }
-        text += line + 1;
-    }
-    return runs;
-}
-
-void history_add(struct cJSON *runs, struct cJSON *run)
-{
-    cJSON_AddItemToArray(runs, run);
-    while (cJSON_GetArraySize(runs) > HISTORY_RUNS)
-        cJSON_DeleteItemFromArray(runs, 0);
-}
-
-void history_print(const struct cJSON *runs, struct str *out)
-{
-    const struct cJSON *run;
-
-    cJSON_ArrayForEach(run, runs)
-    {
-        cleanup_free char *line = cJSON_PrintUnformatted(run);
-
-        str_printf(out, "%s\n", line);
-    }
-    while (out->len > HISTORY_BYTES_MAX) {
-        size_t first = strcspn(out->s, "\n") + 1;
-
-        if (first == out->len) /* the only one */
-            return;
-        str_drop(out, first);
-    }
-}
-
-/* ---- what is usual ------------------------------------------------------ */
-
-static void past_fill(struct past *p, const struct cJSON *run)
-{
-    const struct cJSON *items = get(run, "items"), *item;
-
-    p->ready_ms = ms_of(run, "ready_ms");
-    p->items = xcalloc((size_t)cJSON_GetArraySize(items) + 1,
-                       sizeof(const struct cJSON *));
-    cJSON_ArrayForEach(item, items) p->items[p->len++] = item;
+    hash = hash_text(hash, text_of(item, "name"));
+    return (hash ^ (uint64_t)(int64_t)number_of(item, "replica")) * HASH_PRIME;
 }
 
 static bool is_container(const struct cJSON *item)
@@ -126,35 +58,177 @@ static bool is_container(const struct cJSON *item)
            strcmp(kind, "init") == 0;
 }
 
-static bool is_same(const struct cJSON *a, const struct cJSON *b)
+/* Images and builds come and go: a pull is what makes a start slow. */
+static uint64_t like_of(const struct cJSON *run)
 {
-    return strcmp(text_of(a, "kind"), text_of(b, "kind")) == 0 &&
-           strcmp(text_of(a, "name"), text_of(b, "name")) == 0 &&
-           ms_of(a, "replica") == ms_of(b, "replica");
-}
+    uint64_t hash = hash_text(HASH_BEGIN, text_of(run, "engine"));
+    const struct cJSON *item;
 
-static const struct cJSON *next_container(const struct cJSON *item)
-{
-    while (item != NULL && !is_container(item))
-        item = item->next;
-    return item;
-}
-
-/* Containers come in the plan's order, images and builds as they are needed. */
-static bool is_like(const struct cJSON *a, const struct cJSON *b)
-{
-    const struct cJSON *x = next_container(get(a, "items")->child);
-    const struct cJSON *y = next_container(get(b, "items")->child);
-
-    if (strcmp(text_of(a, "engine"), text_of(b, "engine")) != 0 ||
-        cJSON_IsTrue(get(a, "keep_data")) != cJSON_IsTrue(get(b, "keep_data")))
-        return false;
-    while (x != NULL && y != NULL && is_same(x, y)) {
-        x = next_container(x->next);
-        y = next_container(y->next);
+    hash = hash_text(hash, cJSON_IsTrue(get(run, "keep_data")) ? "kept" : "");
+    cJSON_ArrayForEach(item, get(run, "items"))
+    {
+        if (is_container(item))
+            hash = (hash ^ id_of(item)) * HASH_PRIME;
     }
-    return x == NULL && y == NULL;
+    return hash;
 }
+
+/* ---- lines -------------------------------------------------------------- */
+
+static bool is_item(const struct cJSON *item)
+{
+    return *text_of(item, "kind") != '\0' && *text_of(item, "name") != '\0' &&
+           number_of(item, "own_ms") >= 0;
+}
+
+static bool is_run(const struct cJSON *run)
+{
+    const struct cJSON *items = get(run, "items"), *item;
+
+    if (!cJSON_IsArray(items) || number_of(run, "ready_ms") < 0)
+        return false;
+    cJSON_ArrayForEach(item, items)
+    {
+        if (!is_item(item))
+            return false;
+    }
+    return true;
+}
+
+/* NULL: it is none. */
+static struct cJSON *parse_line(const char *line, size_t len)
+{
+    struct cJSON *run = cJSON_ParseWithLength(line, len);
+
+    if (is_run(run))
+        return run;
+    cJSON_Delete(run);
+    return NULL;
+}
+
+static void forget_first(struct history *h)
+{
+    free(h->v[0].items);
+    memmove(h->v, h->v + 1, --h->len * sizeof(*h->v));
+}
+
+static void add(struct history *h, const struct cJSON *run)
+{
+    const struct cJSON *item;
+    struct past *p;
+
+    if (h->len == HISTORY_RUNS)
+        forget_first(h);
+    p = vec_add(h);
+    p->ready_ms = number_of(run, "ready_ms");
+    p->started = number_of(run, "started");
+    p->like = like_of(run);
+    cJSON_ArrayForEach(item, get(run, "items"))
+    {
+        struct past_item *it;
+
+        p->items = vec_grow(p->items, p->len, &p->cap, sizeof(*p->items));
+        it = &p->items[p->len++];
+        it->id = id_of(item);
+        it->own_ms = number_of(item, "own_ms");
+    }
+}
+
+static size_t line_len(const char *line, const char *end)
+{
+    const char *nl = memchr(line, '\n', (size_t)(end - line));
+
+    return (size_t)((nl == NULL ? end : nl) - line);
+}
+
+/* Those that are runs stay. */
+static void drop_bad_lines(struct str *lines)
+{
+    struct str good = { 0 };
+    const char *line = str_c(lines), *end = line + lines->len;
+
+    while (line < end) {
+        size_t len = line_len(line, end);
+        struct cJSON *run = parse_line(line, len);
+
+        if (run != NULL) {
+            str_add_len(&good, line, len);
+            str_add_char(&good, '\n');
+        }
+        cJSON_Delete(run);
+        line += len + 1;
+    }
+    str_release(lines);
+    *lines = good;
+}
+
+void history_read(struct history *h)
+{
+    const char *line = str_c(&h->lines), *end = line + h->lines.len;
+
+    while (line < end) {
+        size_t len = line_len(line, end);
+        struct cJSON *run = parse_line(line, len);
+
+        if (run != NULL)
+            add(h, run);
+        else if (len > 0)
+            h->bad++;
+        cJSON_Delete(run);
+        line += len + 1;
+    }
+    if (h->bad > 0)
+        drop_bad_lines(&h->lines);
+}
+
+static size_t count_lines(const struct str *lines)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < lines->len; i++)
+        count += lines->s[i] == '\n';
+    return count;
+}
+
+void history_append(struct history *h, const struct cJSON *run)
+{
+    cleanup_free char *line = cJSON_PrintUnformatted(run);
+    struct str *lines = &h->lines;
+    size_t count;
+
+    if (lines->len > 0 && lines->s[lines->len - 1] != '\n')
+        str_add_char(lines, '\n');
+    str_printf(lines, "%s\n", line);
+    count = count_lines(lines);
+    while (count > 1 &&
+           (count > HISTORY_RUNS || lines->len > HISTORY_BYTES_MAX)) {
+        str_drop(lines, strcspn(lines->s, "\n") + 1);
+        count--;
+    }
+}
+
+struct cJSON *history_last(const struct history *h)
+{
+    const char *text = str_c(&h->lines), *end = text + h->lines.len;
+
+    while (end > text && end[-1] == '\n')
+        end--;
+    for (const char *line = end; line > text; line--)
+        if (line[-1] == '\n')
+            return parse_line(line, (size_t)(end - line));
+    return parse_line(text, (size_t)(end - text));
+}
+
+void history_release(struct history *h)
+{
+    for (size_t i = 0; i < h->len; i++)
+        free(h->v[i].items);
+    free(h->v);
+    str_release(&h->lines);
+    *h = (struct history){ 0 };
+}
+
+/* ---- what is usual ------------------------------------------------------ */
 
 static int by_value(const void *a, const void *b)
 {
@@ -172,59 +246,50 @@ static double median(double *v, size_t len)
     return len % 2 == 1 ? v[len / 2] : (v[len / 2 - 1] + v[len / 2]) / 2;
 }
 
-void usual_find(struct usual *u, const struct cJSON *runs,
+void usual_find(struct usual *u, const struct history *h, size_t count,
                 const struct cJSON *run)
 {
+    uint64_t like = like_of(run);
     double times[HISTORY_RUNS];
-    const struct cJSON *one;
 
     *u = (struct usual){ 0 };
-    cJSON_ArrayForEach(one, runs)
-    {
-        if (one != run && u->len < HISTORY_RUNS && is_like(one, run))
-            past_fill(vec_add(u), one);
+    for (size_t i = 0; i < count; i++) {
+        if (h->v[i].like != like)
+            continue;
+        times[u->len] = h->v[i].ready_ms;
+        u->v[u->len++] = &h->v[i];
     }
-    for (size_t i = 0; i < u->len; i++)
-        times[i] = u->v[i].ready_ms;
     if (u->len >= HISTORY_ENOUGH)
         u->usual_ms = median(times, u->len);
 }
 
-void usual_release(struct usual *u)
-{
-    for (size_t i = 0; i < u->len; i++)
-        free(u->v[i].items);
-    free(u->v);
-    *u = (struct usual){ 0 };
-}
-
 bool usual_is_slower(const struct usual *u, const struct cJSON *run)
 {
-    double ready = ms_of(run, "ready_ms");
+    double ready = number_of(run, "ready_ms");
 
     return u->len >= HISTORY_ENOUGH && ready > u->usual_ms * HISTORY_TIMES &&
            ready > u->usual_ms + HISTORY_MORE_MS;
 }
 
 /* What it did in that run: most likely it is at the same place there. */
-static double own_in(const struct past *p, const struct cJSON *item,
-                     size_t index)
+static double own_in(const struct past *p, uint64_t id, size_t index)
 {
-    if (index < p->len && is_same(p->items[index], item))
-        return ms_of(p->items[index], "own_ms");
+    if (index < p->len && p->items[index].id == id)
+        return p->items[index].own_ms;
     for (size_t i = 0; i < p->len; i++)
-        if (is_same(p->items[i], item))
-            return ms_of(p->items[i], "own_ms");
+        if (p->items[i].id == id)
+            return p->items[i].own_ms;
     return 0;
 }
 
 double usual_own_ms(const struct usual *u, const struct cJSON *item,
                     size_t index)
 {
+    uint64_t id = id_of(item);
     double own[HISTORY_RUNS];
 
     for (size_t i = 0; i < u->len; i++)
-        own[i] = own_in(&u->v[i], item, index);
+        own[i] = own_in(u->v[i], id, index);
     return median(own, u->len);
 }
 
@@ -237,9 +302,10 @@ const struct cJSON *usual_culprit(const struct usual *u,
 
     cJSON_ArrayForEach(item, get(run, "items"))
     {
-        double more = cJSON_IsTrue(get(item, "critical"))
-                          ? ms_of(item, "own_ms") - usual_own_ms(u, item, index)
-                          : 0;
+        double more =
+            cJSON_IsTrue(get(item, "critical"))
+                ? number_of(item, "own_ms") - usual_own_ms(u, item, index)
+                : 0;
 
         if (more > most) {
             most = more;

@@ -1,26 +1,30 @@
 /*
  * history -- what a start usually takes, from those before it. Pure: runs are
- * JSON as PROTOCOL.md has them under `cvx timings`, kept one a line, the oldest
+ * JSON as PROTOCOL.md has them under Timings, kept one a line, the oldest
  * first.
  *
- *     runs = history_parse(text, len, &bad);
- *     usual_find(&u, runs, run);               those that are like this one
+ *     struct history h = { .lines = text of the file };
+ *     history_read(&h);
+ *     usual_find(&u, &h, h.len, run);          those that are like this one
  *     if (usual_is_slower(&u, run))
  *         item = usual_culprit(&u, run);
- *     history_add(runs, run);
- *     history_print(runs, &text);
+ *     history_append(&h, run);                 h.lines is what to store
+ *     history_release(&h);
  *
  * Only like is compared with like: the same containers, on the same kind of
- * engine, with or without kept data.
+ * engine, with or without kept data. In memory a former run is a few numbers:
+ * twenty of them as JSON would take more than all else that rackd has.
  */
 #ifndef RACKD_HISTORY_H
 #define RACKD_HISTORY_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
 
 struct cJSON;
-struct str;
 
 /* So many starts of an app are kept, fewer where they take more space. */
 #define HISTORY_RUNS      20
@@ -34,28 +38,45 @@ struct str;
 #define HISTORY_TIMES   1.5
 #define HISTORY_MORE_MS 500
 
-/* The lines that are runs, as an array; how many others there were in *bad. */
-struct cJSON *history_parse(const char *text, size_t len, unsigned *bad);
-
-/* Takes `run`; the oldest go where there are too many. */
-void history_add(struct cJSON *runs, struct cJSON *run);
-
-/* As lines; the oldest are left out where they would take too much space. */
-void history_print(const struct cJSON *runs, struct str *out);
-
-struct past;
-
-/* Former runs like this one; `usual_ms` is the median of their times, 0 where
- * there are not enough. Borrows from both. */
-struct usual {
-    struct past *v;
+/* A former run. */
+struct past {
+    double ready_ms, started;
+    uint64_t like; /* the same for those it can be compared with */
+    struct past_item {
+        uint64_t id; /* of kind, name and replica */
+        double own_ms;
+    } * items;
     size_t len, cap;
+};
+
+struct history {
+    struct str lines;
+    struct past *v; /* the oldest first */
+    size_t len, cap;
+    unsigned bad; /* lines that were no runs, and are gone */
+};
+
+/* From `lines`. */
+void history_read(struct history *h);
+
+/* A line more; the oldest go where there are too many, or too much of them. */
+void history_append(struct history *h, const struct cJSON *run);
+
+/* The last line; NULL: there is none. The caller deletes it. */
+struct cJSON *history_last(const struct history *h);
+void history_release(struct history *h);
+
+/* Former runs like one; `usual_ms` is the median of their times, 0 where there
+ * are not enough. Borrows from the history. */
+struct usual {
+    const struct past *v[HISTORY_RUNS];
+    size_t len;
     double usual_ms;
 };
 
-void usual_find(struct usual *u, const struct cJSON *runs,
+/* Among the first `count` of the history. */
+void usual_find(struct usual *u, const struct history *h, size_t count,
                 const struct cJSON *run);
-void usual_release(struct usual *u);
 
 bool usual_is_slower(const struct usual *u, const struct cJSON *run);
 

@@ -19,9 +19,8 @@
 struct timings {
     const struct store *store;
     char *app;
-    struct cJSON *runs; /* the former ones */
-    struct cJSON *run;  /* this one; NULL once it is among them */
-    struct usual usual;
+    struct history history;
+    struct cJSON *run;
 };
 
 /* ---- a run as JSON ------------------------------------------------------ */
@@ -151,23 +150,20 @@ static struct cJSON *run_json(const struct app_run *run)
 /* ---- at ready ----------------------------------------------------------- */
 
 /* What is in the app's file; what cannot be read is as good as not there. */
-static struct cJSON *load(const struct store *store, const char *app)
+static void load(const struct store *store, const char *app, struct history *h)
 {
-    cleanup_str struct str text = { 0 };
     struct err err = { 0 };
-    struct cJSON *runs;
-    unsigned bad;
 
-    if (store_timings_load(store, app, &text, &err) < 0) {
+    *h = (struct history){ 0 };
+    if (store_timings_load(store, app, &h->lines, &err) < 0) {
         log_warn("rack", "timings of %s: %s", app, err.msg);
-        str_cut(&text, 0);
+        str_cut(&h->lines, 0);
     }
-    runs = history_parse(str_c(&text), text.len, &bad);
-    if (bad > 0)
+    history_read(h);
+    if (h->bad > 0)
         log_warn("rack",
-                 "timings of %s: %u line%s of its file are none, ignored", app,
-                 bad, bad == 1 ? "" : "s");
-    return runs;
+                 "timings of %s: lines of its file that are none: %u; ignored",
+                 app, h->bad);
 }
 
 struct timings *timings_new(const struct app_run *run)
@@ -176,14 +172,13 @@ struct timings *timings_new(const struct app_run *run)
 
     t->store = &run->rack->store;
     t->app = xstrdup(run->input.app);
-    t->runs = load(t->store, t->app);
+    load(t->store, t->app, &t->history);
     t->run = run_json(run);
-    usual_find(&t->usual, t->runs, t->run);
     return t;
 }
 
-static void put_usual(struct cJSON *o, const struct usual *u,
-                      const struct cJSON *run)
+static void put_culprit(struct cJSON *o, const struct usual *u,
+                        const struct cJSON *run)
 {
     const struct cJSON *culprit = usual_culprit(u, run);
     static const char *const names[] = { "kind", "name", "replica" };
@@ -201,30 +196,28 @@ static void put_usual(struct cJSON *o, const struct usual *u,
 
 void timings_put_slower(const struct timings *t, struct cJSON *event)
 {
-    if (!usual_is_slower(&t->usual, t->run))
+    struct usual u;
+
+    usual_find(&u, &t->history, t->history.len, t->run);
+    if (!usual_is_slower(&u, t->run))
         return;
-    cJSON_AddNumberToObject(event, "usual", t->usual.usual_ms / 1000);
-    put_usual(event, &t->usual, t->run);
+    cJSON_AddNumberToObject(event, "usual", u.usual_ms / 1000);
+    put_culprit(event, &u, t->run);
 }
 
 void timings_keep(struct timings *t)
 {
-    cleanup_str struct str text = { 0 };
     struct err err = { 0 };
 
-    usual_release(&t->usual); /* it borrows from the runs */
-    history_add(t->runs, t->run);
-    t->run = NULL;
-    history_print(t->runs, &text);
-    if (store_timings_save(t->store, t->app, &text, &err) < 0)
+    history_append(&t->history, t->run);
+    if (store_timings_save(t->store, t->app, &t->history.lines, &err) < 0)
         log_warn("rack", "timings of %s are not kept: %s", t->app, err.msg);
 }
 
 void timings_free(struct timings *t)
 {
-    usual_release(&t->usual);
+    history_release(&t->history);
     cJSON_Delete(t->run);
-    cJSON_Delete(t->runs);
     free(t->app);
     free(t);
 }
@@ -242,44 +235,35 @@ static void add_usual(struct cJSON *run, const struct usual *u)
         put_tenths(item, "usual_ms", usual_own_ms(u, item, index++));
 }
 
-static void add_starts(struct cJSON *answer, const struct cJSON *runs)
+static void add_starts(struct cJSON *answer, const struct history *h)
 {
     struct cJSON *list = cJSON_AddArrayToObject(answer, "starts");
-    static const char *const names[] = { "started", "ready_ms" };
-    const struct cJSON *run;
 
-    cJSON_ArrayForEach(run, runs)
-    {
+    for (size_t i = 0; i < h->len; i++) {
         struct cJSON *one = cJSON_CreateObject();
 
-        for (size_t i = 0; i < 2; i++)
-            cJSON_AddItemToObject(
-                one, names[i],
-                cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(run, names[i]),
-                                1));
+        cJSON_AddNumberToObject(one, "started", h->v[i].started);
+        put_tenths(one, "ready_ms", h->v[i].ready_ms);
         cJSON_AddItemToArray(list, one);
     }
 }
 
-/* Takes the last of the runs. */
-static struct cJSON *answer_of(struct cJSON *runs)
+/* Takes `run`, the last of the history. */
+static struct cJSON *answer_of(const struct history *h, struct cJSON *run)
 {
-    int last = cJSON_GetArraySize(runs) - 1;
     struct cJSON *a = cJSON_CreateObject();
-    struct cJSON *run = cJSON_GetArrayItem(runs, last);
     struct usual u;
 
-    usual_find(&u, runs, run);
+    usual_find(&u, h, h->len - 1, run);
     cJSON_AddBoolToObject(a, "slower", usual_is_slower(&u, run));
     if (u.len >= HISTORY_ENOUGH)
         put_tenths(a, "usual_ms", u.usual_ms);
     cJSON_AddNumberToObject(a, "compared", (double)u.len);
     if (usual_is_slower(&u, run))
-        put_usual(a, &u, run);
+        put_culprit(a, &u, run);
     add_usual(run, &u);
-    add_starts(a, runs);
-    usual_release(&u);
-    cJSON_AddItemToObject(a, "run", cJSON_DetachItemFromArray(runs, last));
+    add_starts(a, h);
+    cJSON_AddItemToObject(a, "run", run);
     return a;
 }
 
@@ -287,17 +271,19 @@ void on_timings(struct control_req *req, void *user)
 {
     struct rack *r = user;
     cleanup_free char *app = plan_app_name(control_query(req, "app"));
-    struct cJSON *runs;
+    struct history h;
+    struct cJSON *run;
 
     if (app == NULL) {
         control_error(req, 400, "the name of an app is wanted");
         return;
     }
-    runs = load(&r->store, app);
-    if (cJSON_GetArraySize(runs) == 0)
+    load(&r->store, app, &h);
+    run = history_last(&h);
+    if (run == NULL)
         control_error(req, 404,
                       "no start of app %s has been timed yet: cvx start", app);
     else
-        control_answer(req, answer_of(runs));
-    cJSON_Delete(runs);
+        control_answer(req, answer_of(&h, run));
+    history_release(&h);
 }

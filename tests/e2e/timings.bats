@@ -92,7 +92,7 @@ usually() {
     mkdir -p -m 700 "$RACK_HOME/state/cvx/local/apps"
     printf 'no JSON\n{"ready_ms":1}\n' >"$(kept)"
     start_and_stop
-    grep -q 'timings of shop: 2 lines of its file are none, ignored' \
+    grep -q 'timings of shop: lines of its file that are none: 2; ignored' \
         "$RACK_HOME/run/cvx/rackd.log"
     [ "$(wc -l <"$(kept)")" = 1 ]
     never grep -q usually out

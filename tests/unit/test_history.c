@@ -33,25 +33,32 @@ static cJSON *run_of(double ready_ms, double db_ms, const char *more)
 }
 
 /* Former runs of these times, the rest of each but 300 ms being db's. */
-static cJSON *runs_of(const double *times, size_t count)
+static void remember(struct history *h, const double *times, size_t count)
 {
-    cJSON *runs = cJSON_CreateArray();
+    *h = (struct history){ 0 };
+    for (size_t i = 0; i < count; i++) {
+        double db_ms = times[i] > 300 ? times[i] - 300 : 0;
+        cJSON *run = run_of(times[i], db_ms, "");
 
-    for (size_t i = 0; i < count; i++)
-        history_add(runs, run_of(times[i], times[i] - 300, ""));
-    return runs;
+        history_append(h, run);
+        cJSON_Delete(run);
+    }
+    history_read(h);
+    assert_int_equal(h->bad, 0);
+    assert_int_equal(h->len, count);
 }
 
 static bool is_slower(const double *times, size_t count, double ready_ms)
 {
-    cJSON *runs = runs_of(times, count), *run = run_of(ready_ms, 1, "");
+    cJSON *run = run_of(ready_ms, 1, "");
+    struct history h;
     struct usual u;
     bool slower;
 
-    usual_find(&u, runs, run);
+    remember(&h, times, count);
+    usual_find(&u, &h, h.len, run);
     slower = usual_is_slower(&u, run);
-    usual_release(&u);
-    cJSON_Delete(runs);
+    history_release(&h);
     cJSON_Delete(run);
     return slower;
 }
@@ -78,65 +85,81 @@ static void a_little_slower_is_not_slower(void **state)
     assert_true(is_slower(fast, 3, 710));
 }
 
-static void one_slow_start_does_not_change_what_is_usual(void **state)
+static void assert_usual(const double *times, size_t count, double want)
 {
-    static const double times[] = { 60000, 1700, 1600, 1500, 1800 };
-    cJSON *runs = runs_of(times, 5), *run = run_of(1700, 1, "");
+    cJSON *run = run_of(1700, 1, "");
+    struct history h;
     struct usual u;
 
+    remember(&h, times, count);
+    usual_find(&u, &h, h.len, run);
+    assert_int_equal(u.len, count);
+    assert_true(u.usual_ms == want);
+    history_release(&h);
+    cJSON_Delete(run);
+}
+
+static void one_slow_start_does_not_change_what_is_usual(void **state)
+{
+    static const double odd[] = { 60000, 1700, 1600, 1500, 1800 };
+    static const double even[] = { 60000, 1600, 1500, 1800 };
+
     (void)state;
-    usual_find(&u, runs, run);
-    assert_int_equal(u.len, 5);
-    assert_true(u.usual_ms == 1700);
-    usual_release(&u);
-    cJSON_DeleteItemFromArray(runs, 1);
-    usual_find(&u, runs, run);
-    assert_true(u.usual_ms == 1700); /* between 1600 and 1800 */
-    usual_release(&u);
-    cJSON_Delete(runs);
+    assert_usual(odd, 5, 1700);
+    assert_usual(even, 4, 1700); /* between 1600 and 1800 */
+}
+
+/* How many of three former starts of `db` and `web` this one is compared with:
+ * `more` are items, and behind them other members. */
+static void assert_compared(const char *more, const char *engine, size_t want)
+{
+    static const double times[] = { 1000, 1000, 1000 };
+    cJSON *run = run_of(9000, 1, more);
+    struct history h;
+    struct usual u;
+
+    cJSON_ReplaceItemInObject(run, "engine", cJSON_CreateString(engine));
+    remember(&h, times, 3);
+    usual_find(&u, &h, h.len, run);
+    assert_int_equal(u.len, want);
+    assert_int_equal(usual_is_slower(&u, run), want == 3);
+    history_release(&h);
     cJSON_Delete(run);
 }
 
 static void only_starts_of_the_same_containers_count(void **state)
 {
-    static const double times[] = { 1000, 1000, 1000 };
-    static const char another[] = ",{\"kind\":\"resource\",\"name\":\"x\","
-                                  "\"replica\":0,\"own_ms\":1}";
-    static const char pull[] = ",{\"kind\":\"image\",\"name\":\"x\","
-                               "\"replica\":0,\"own_ms\":1}";
-    cJSON *runs = runs_of(times, 3), *run = run_of(9000, 1, another);
-    struct usual u;
-
     (void)state;
-    usual_find(&u, runs, run);
-    assert_int_equal(u.len, 0);
-    assert_false(usual_is_slower(&u, run));
-    usual_release(&u);
-    cJSON_Delete(run);
-
-    run = run_of(9000, 1, pull); /* no container: the same app */
-    usual_find(&u, runs, run);
-    assert_int_equal(u.len, 3);
-    usual_release(&u);
-    cJSON_AddBoolToObject(run, "keep_data", true);
-    usual_find(&u, runs, run);
-    assert_int_equal(u.len, 0);
-    usual_release(&u);
-    cJSON_Delete(run);
-    cJSON_Delete(runs);
+    assert_compared("", "Docker", 3);
+    assert_compared("", "Podman", 0);
+    assert_compared(",{\"kind\":\"resource\",\"name\":\"x\",\"replica\":0,"
+                    "\"own_ms\":1}",
+                    "Docker", 0);
+    assert_compared(",{\"kind\":\"service\",\"name\":\"web\",\"replica\":2,"
+                    "\"own_ms\":1}",
+                    "Docker", 0);
+    /* no container: the same app */
+    assert_compared(",{\"kind\":\"image\",\"name\":\"x\",\"replica\":0,"
+                    "\"own_ms\":1}",
+                    "Docker", 3);
+    assert_compared("],\"keep_data\":true,\"path\":[", "Docker", 0);
 }
 
 static void run_is_not_compared_with_itself(void **state)
 {
     static const double times[] = { 1000, 1000, 5000 };
-    cJSON *runs = runs_of(times, 3);
+    struct history h;
     struct usual u;
+    cJSON *last;
 
     (void)state;
-    usual_find(&u, runs, cJSON_GetArrayItem(runs, 2));
+    remember(&h, times, 3);
+    last = history_last(&h);
+    assert_true(cJSON_GetObjectItem(last, "ready_ms")->valuedouble == 5000);
+    usual_find(&u, &h, h.len - 1, last);
     assert_int_equal(u.len, 2);
-    usual_release(&u);
-    cJSON_Delete(runs);
+    cJSON_Delete(last);
+    history_release(&h);
 }
 
 /* ---- who it was --------------------------------------------------------- */
@@ -145,19 +168,20 @@ static void assert_culprit(double ready_ms, double db_ms, const char *more,
                            const char *want)
 {
     static const double times[] = { 1700, 1600, 1800 };
-    cJSON *runs = runs_of(times, 3), *run = run_of(ready_ms, db_ms, more);
+    cJSON *run = run_of(ready_ms, db_ms, more);
     const cJSON *culprit;
+    struct history h;
     struct usual u;
 
-    usual_find(&u, runs, run);
+    remember(&h, times, 3);
+    usual_find(&u, &h, h.len, run);
     culprit = usual_culprit(&u, run);
     assert_string_equal(
         culprit == NULL
             ? "-"
             : cJSON_GetObjectItemCaseSensitive(culprit, "name")->valuestring,
         want);
-    usual_release(&u);
-    cJSON_Delete(runs);
+    history_release(&h);
     cJSON_Delete(run);
 }
 
@@ -165,7 +189,7 @@ static void culprit_is_who_took_the_most_over_what_is_usual(void **state)
 {
     (void)state;
     assert_culprit(3400, 3100, "", "db");
-    /* the build is the longest, but always; db usually takes 1400 */
+    /* db usually takes 1400 */
     assert_culprit(9000, 1500, "", "db");
     assert_culprit(9000, 1400, "", "-");
 }
@@ -190,23 +214,26 @@ static void who_is_not_on_the_critical_path_is_no_culprit(void **state)
 
 /* ---- the file ----------------------------------------------------------- */
 
-static void lines_come_back_as_they_were(void **state)
+static void runs_come_back_as_they_were(void **state)
 {
     static const double times[] = { 1700, 1600 };
-    cJSON *runs = runs_of(times, 2), *again;
-    cleanup_str struct str text = { 0 };
-    unsigned bad;
+    struct history h;
+    cJSON *last, *run = run_of(1600, 1300, "");
 
     (void)state;
-    history_print(runs, &text);
-    again = history_parse(str_c(&text), text.len, &bad);
-    assert_int_equal(bad, 0);
-    assert_true(cJSON_Compare(runs, again, true));
-    cJSON_Delete(runs);
-    cJSON_Delete(again);
+    remember(&h, times, 2);
+    last = history_last(&h);
+    assert_true(cJSON_Compare(run, last, true));
+    assert_true(h.v[0].ready_ms == 1700);
+    assert_int_equal(h.v[0].len, 3);
+    assert_true(h.v[0].items[1].own_ms == 1400);
+    cJSON_Delete(last);
+    cJSON_Delete(run);
+    history_release(&h);
+    assert_null(history_last(&h));
 }
 
-static void lines_that_are_no_runs_are_counted_and_left_out(void **state)
+static void lines_that_are_no_runs_are_counted_and_go(void **state)
 {
     static const char text[] =
         "{\"ready_ms\":1,\"items\":[]}\n"
@@ -218,53 +245,95 @@ static void lines_that_are_no_runs_are_counted_and_left_out(void **state)
         "[]\n\n"
         "{\"ready_ms\":2,\"items\":[]}\n"
         "{\"ready_ms\":3,\"ite"; /* cut short */
-    cJSON *runs;
-    unsigned bad;
+    struct history h = { 0 };
 
     (void)state;
-    runs = history_parse(text, sizeof(text) - 1, &bad);
-    assert_int_equal(cJSON_GetArraySize(runs), 2);
-    assert_int_equal(bad, 7);
-    cJSON_Delete(runs);
+    str_add_len(&h.lines, text, sizeof(text) - 1);
+    history_read(&h);
+    assert_int_equal(h.len, 2);
+    assert_int_equal(h.bad, 7);
+    assert_string_equal(str_c(&h.lines), "{\"ready_ms\":1,\"items\":[]}\n"
+                                         "{\"ready_ms\":2,\"items\":[]}\n");
+    history_release(&h);
+}
+
+static void append(struct history *h, double ready_ms, const char *name)
+{
+    cJSON *run = run_of(ready_ms, 1, "");
+
+    cJSON_AddStringToObject(run, "app", name);
+    history_append(h, run);
+    cJSON_Delete(run);
+}
+
+/* So many, the first and the last of these times. */
+static void assert_kept(const struct history *from, size_t count, double first,
+                        double last)
+{
+    struct history h = { 0 };
+
+    str_add_len(&h.lines, str_c(&from->lines), from->lines.len);
+    history_read(&h);
+    assert_int_equal(h.bad, 0);
+    assert_int_equal(h.len, count);
+    assert_true(h.v[0].ready_ms == first);
+    assert_true(h.v[count - 1].ready_ms == last);
+    history_release(&h);
 }
 
 static void oldest_starts_are_forgotten(void **state)
 {
-    cJSON *runs = cJSON_CreateArray();
+    struct history h = { 0 };
 
     (void)state;
     for (int i = 0; i < HISTORY_RUNS + 5; i++)
-        history_add(runs, run_of(1000 + i, 1, ""));
-    assert_int_equal(cJSON_GetArraySize(runs), HISTORY_RUNS);
-    assert_true(cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 0), "ready_ms")
-                    ->valuedouble == 1005);
-    cJSON_Delete(runs);
+        append(&h, 1000 + i, "demo");
+    assert_kept(&h, HISTORY_RUNS, 1005, 1024);
+    history_release(&h);
+}
+
+static void file_of_too_many_starts_is_read_to_its_end(void **state)
+{
+    struct history h = { 0 };
+
+    (void)state;
+    for (int i = 0; i < HISTORY_RUNS + 5; i++)
+        str_printf(&h.lines, "{\"ready_ms\":%d,\"items\":[]}\n", i);
+    history_read(&h);
+    assert_int_equal(h.len, HISTORY_RUNS);
+    assert_true(h.v[0].ready_ms == 5);
+    assert_true(h.v[HISTORY_RUNS - 1].ready_ms == HISTORY_RUNS + 4);
+    history_release(&h);
 }
 
 static void large_starts_leave_room_for_fewer(void **state)
 {
-    cleanup_str struct str text = { 0 };
-    cJSON *runs = cJSON_CreateArray(), *again;
-    cleanup_free char *long_name = xcalloc(1, 200001);
-    unsigned bad;
+    struct history h = { 0 };
+    cleanup_free char *name = xcalloc(1, 2 * HISTORY_BYTES_MAX);
 
     (void)state;
-    memset(long_name, 'x', 200000);
-    for (int i = 0; i < 10; i++) {
-        cJSON *run = run_of(1000 + i, 1, "");
+    memset(name, 'x', 200000);
+    for (int i = 0; i < 10; i++)
+        append(&h, 1000 + i, name);
+    assert_true(h.lines.len <= HISTORY_BYTES_MAX);
+    assert_kept(&h, 5, 1005, 1009);
+    memset(name, 'x', HISTORY_BYTES_MAX);
+    append(&h, 2000, name); /* one is always kept */
+    assert_kept(&h, 1, 2000, 2000);
+    history_release(&h);
+}
 
-        cJSON_AddStringToObject(run, "app", long_name);
-        history_add(runs, run);
-    }
-    history_print(runs, &text);
-    assert_true(text.len <= HISTORY_BYTES_MAX);
-    again = history_parse(str_c(&text), text.len, &bad);
-    assert_int_equal(bad, 0);
-    assert_int_equal(cJSON_GetArraySize(again), 5);
-    assert_true(cJSON_GetObjectItem(cJSON_GetArrayItem(again, 4), "ready_ms")
-                    ->valuedouble == 1009);
-    cJSON_Delete(runs);
-    cJSON_Delete(again);
+static void line_that_was_cut_short_takes_no_other_with_it(void **state)
+{
+    struct history h = { 0 };
+
+    (void)state;
+    str_add(&h.lines, "{\"ready_ms\":3,\"ite");
+    append(&h, 1000, "demo");
+    history_read(&h);
+    assert_int_equal(h.bad, 1);
+    assert_int_equal(h.len, 1);
+    history_release(&h);
 }
 
 int main(void)
@@ -278,10 +347,12 @@ int main(void)
         cmocka_unit_test(culprit_is_who_took_the_most_over_what_is_usual),
         cmocka_unit_test(pull_that_is_not_usual_is_the_culprit),
         cmocka_unit_test(who_is_not_on_the_critical_path_is_no_culprit),
-        cmocka_unit_test(lines_come_back_as_they_were),
-        cmocka_unit_test(lines_that_are_no_runs_are_counted_and_left_out),
+        cmocka_unit_test(runs_come_back_as_they_were),
+        cmocka_unit_test(lines_that_are_no_runs_are_counted_and_go),
         cmocka_unit_test(oldest_starts_are_forgotten),
+        cmocka_unit_test(file_of_too_many_starts_is_read_to_its_end),
         cmocka_unit_test(large_starts_leave_room_for_fewer),
+        cmocka_unit_test(line_that_was_cut_short_takes_no_other_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
