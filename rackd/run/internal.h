@@ -194,8 +194,10 @@ void item_set_state(struct item *it, enum item_state state, const char *text);
 const char *item_state_word(const struct item *it);
 const char *item_kind_word(enum item_kind kind);
 
-/* item_marks.c: it is noted from here on, with what it will wait for; its state
- * is another; its server took a connection at `ns` (0: nobody knows). */
+/* item_marks.c: the start begins, with what is there already (items, images);
+ * an item is noted from here on, with what it will wait for; its state is
+ * another; its server took a connection at `ns` (0: nobody knows). */
+void session_mark_start(struct session *s);
 void item_mark(struct item *it);
 void item_mark_state(struct item *it);
 void item_mark_connected(struct item *it, uint64_t ns);

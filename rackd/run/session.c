@@ -92,22 +92,6 @@ static unsigned wait_s(const struct session *s)
                                       : UNWATCHED_READY_S;
 }
 
-/* Before the items, which need them. */
-static void mark_what_all_need(struct session *s)
-{
-    const struct plan *p = s->spec.plan;
-    size_t rackd;
-
-    marks_init(&s->marks, s->spec.asked_ns);
-    rackd = mark_new(&s->marks, "rackd", "rackd", 0);
-    mark_phase_since(&s->marks, rackd, MARK_PREPARE, s->marks.asked_ns);
-    mark_done(&s->marks, rackd);
-    s->net_mark = mark_new(&s->marks, "network", p->app, 0);
-    s->volumes_mark = s->marks.len;
-    for (size_t i = 0; i < p->volumes.len; i++)
-        mark_new(&s->marks, "volume", p->volumes.v[i].name, 0);
-}
-
 const struct marks *session_marks(const struct session *s)
 {
     return &s->marks;
@@ -134,7 +118,7 @@ struct session *session_start(const struct session_spec *spec)
     uv_timer_init(spec->loop, &s->limit_timer);
     uv_timer_init(spec->loop, &s->pulse_timer);
     s->open_handles = 4;
-    mark_what_all_need(s);
+    session_mark_start(s);
     if (spec->wait_timeout_s > 0 || spec->exit_on_failure)
         uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
 
