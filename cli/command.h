@@ -79,6 +79,7 @@ int cmd_sweep(struct cli *cli, struct err *err);
 int cmd_templates(struct cli *cli, struct err *err);
 int cmd_templates_build(struct cli *cli, struct err *err);
 int cmd_templates_prune(struct cli *cli, struct err *err);
+int cmd_timings(struct cli *cli, struct err *err);
 int cmd_validate(struct cli *cli, struct err *err);
 int cmd_version(struct cli *cli, struct err *err);
 

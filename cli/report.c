@@ -8,6 +8,7 @@
 #include "cli/events.h"
 #include "cli/table.h"
 #include "cli/term.h"
+#include "cli/timings.h"
 
 #define LABEL_WIDTH 7
 
@@ -141,11 +142,24 @@ static void add_table(struct str *out, const struct term *look,
     str_add(out, str_c(&text) + end);
 }
 
+static void add_slower(const struct event *e, struct str *out)
+{
+    double usual = event_number(e->json, "usual");
+    cleanup_str struct str culprit = { 0 };
+
+    if (usual <= 0)
+        return;
+    timings_culprit(&culprit,
+                    cJSON_GetObjectItemCaseSensitive(e->json, "culprit"));
+    timings_slower(out, usual * 1000, str_c(&culprit));
+}
+
 void report_ready(const struct event *e, const struct term *look,
                   struct str *out)
 {
     cleanup_table struct table t = { .columns = 3 };
     cleanup_free char *took = xasprintf("ready in %.1f s", e->seconds);
+    cleanup_str struct str slower = { 0 };
     const cJSON *item;
 
     table_row(&t, "NAME", "TYPE", "URL");
@@ -158,8 +172,9 @@ void report_ready(const struct event *e, const struct term *look,
     str_add_char(out, '\n');
     add_table(out, look, &t);
     str_add_char(out, '\n');
+    add_slower(e, &slower);
     term_paint(look, out, "1;32", took);
-    str_add(out, "\n\n");
+    str_printf(out, "%s\n\n", str_c(&slower));
 }
 
 static void add_count(struct str *out, int n, const char *what)

@@ -6,6 +6,7 @@
 #include "plan/mask.h"
 #include "rack.h"
 #include "run/session.h"
+#include "timings.h"
 
 uint64_t run_ms(const struct app_run *run)
 {
@@ -74,6 +75,8 @@ static struct cJSON *ready_json(struct cJSON *e, const struct app_run *run)
     cJSON_AddItemToObject(e, "resources", view_resources(run, false));
     cJSON_AddNumberToObject(e, "engine_calls",
                             (double)session_calls(run->session));
+    if (run->timings != NULL)
+        timings_put_slower(run->timings, e);
     return e;
 }
 

@@ -43,6 +43,7 @@ static const struct control_route routes[] = {
     { "POST", "/templates", on_templates },
     { "POST", "/templates/build", on_templates_build },
     { "POST", "/templates/prune", on_templates_prune },
+    { "GET", "/timings", on_timings },
     { "POST", "/quit", on_quit },
     { NULL, NULL, NULL },
 };

@@ -10,6 +10,7 @@
  *   start.c    POST /start and stop: a session and who watches it
  *   event_json.c  its events, as cvx reads them
  *   views.c    the other requests
+ *   timings.c  GET /timings: what a start's time went into; history.c
  *   doctor.c   POST /doctor
  *   kept.c     POST /resources/reset: kept data is forgotten
  *   sweep_view.c  POST /sweep: a sweep by hand
@@ -47,6 +48,7 @@ struct str;
 struct sweep;
 struct template_job;
 struct template_query;
+struct timings;
 struct waiter;
 struct warm;
 
@@ -96,8 +98,10 @@ struct app_run {
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;
-    int64_t started_s; /* unix time */
-    uint64_t started;  /* loop clock */
+    int64_t started_s;       /* unix time */
+    uint64_t started;        /* loop clock */
+    uint64_t asked_ns;       /* the same, by uv_hrtime() */
+    struct timings *timings; /* while it becomes ready */
     int status;
 
     struct control_req *req; /* the lease; NULL when gone or handed over */
@@ -260,6 +264,7 @@ void on_sweep(struct control_req *req, void *user);
 void on_templates(struct control_req *req, void *user);
 void on_templates_build(struct control_req *req, void *user);
 void on_templates_prune(struct control_req *req, void *user);
+void on_timings(struct control_req *req, void *user);
 
 /* ---- shared pieces ------------------------------------------------------ */
 

@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "rack.h"
 #include "run/session.h"
+#include "timings.h"
 
 #define HEX "0123456789abcdef"
 /* Ten years: what is longer does not end. */
@@ -167,6 +168,7 @@ static struct app_run *run_new(struct rack *r, const struct cJSON *body)
 
     run->rack = r;
     run->started = uv_now(r->loop);
+    run->asked_ns = uv_hrtime();
     run->started_s = time(NULL);
     run->id[0] = 's';
     store_random(run->id + 1, sizeof(run->id) - 2, HEX);
@@ -309,6 +311,7 @@ static struct session_spec spec_of(struct app_run *run)
         .no_build = run->no_build,
         .no_cache = run->no_cache,
         .exit_on_failure = run->exit_on_failure,
+        .asked_ns = run->asked_ns,
         .wait_timeout_s = run->wait_timeout_s,
         .on_event = on_run_event,
         .on_ending = on_session_ending,
@@ -396,6 +399,22 @@ static void hand_over(struct app_run *run)
         uv_timer_start(&run->ttl_timer, on_ttl, run->ttl_s * 1000ULL, 0);
 }
 
+/* Before it is told, and after. */
+static void begin_ready(struct app_run *run)
+{
+    run->timings = timings_new(run);
+}
+
+static void end_ready(struct app_run *run)
+{
+    timings_keep(run->timings);
+    timings_free(run->timings);
+    run->timings = NULL;
+    templates_want(run);
+    if (run->detach)
+        hand_over(run);
+}
+
 static void on_run_event(const struct run_event *event, void *user)
 {
     struct app_run *run = user;
@@ -404,6 +423,8 @@ static void on_run_event(const struct run_event *event, void *user)
         templates_note(run, event);
         return;
     }
+    if (event->type == RUN_READY)
+        begin_ready(run);
     if (event->type == RUN_ERROR || event->type == RUN_STOPPING ||
         event->type == RUN_REMOVED || event->type == RUN_READY)
         tell_log_lines(run); /* what led to it comes first */
@@ -413,9 +434,7 @@ static void on_run_event(const struct run_event *event, void *user)
     if (event->type == RUN_REMOVED && event->left > 0)
         link_is_dirty(run->link);
     if (event->type == RUN_READY)
-        templates_want(run);
-    if (event->type == RUN_READY && run->detach)
-        hand_over(run);
+        end_ready(run);
 }
 
 /* The engine may be long in coming back: nobody waits for it. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -121,7 +122,22 @@ static int load(const char *path, struct str *out, struct err *err)
     return n < 0 ? -1 : 0;
 }
 
-static int save(const char *path, const char *text, size_t len, struct err *err)
+static bool write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, text, len);
+
+        if (n <= 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* `lasting`: it must be there after the power went, which takes its time. */
+static int save(const char *path, const char *text, size_t len, bool lasting,
+                struct err *err)
 {
     cleanup_free char *temp = xasprintf("%s.new", path);
     bool ok;
@@ -129,7 +145,7 @@ static int save(const char *path, const char *text, size_t len, struct err *err)
 
     unlink(temp); /* what a write that was cut short left, or a link */
     fd = open_private(temp, O_WRONLY | O_CREAT | O_EXCL);
-    ok = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    ok = fd >= 0 && write_all(fd, text, len) && (!lasting || fsync(fd) == 0);
     if (fd >= 0)
         close(fd);
     if (ok && rename(temp, path) == 0)
@@ -151,7 +167,7 @@ static int remember(const char *path, char *out, unsigned len, struct err *err)
         return 0;
     }
     store_random(out, len, HEX);
-    return save(path, out, len, err);
+    return save(path, out, len, true, err);
 }
 
 /* Two rackds may share this directory (two values of XDG_RUNTIME_DIR). They
@@ -229,5 +245,22 @@ int store_env_save(const struct store *st, const char *app,
     cleanup_str struct str text = { 0 };
 
     env_print(env, &text);
-    return save(path, str_c(&text), text.len, err);
+    return save(path, str_c(&text), text.len, true, err);
+}
+
+int store_timings_load(const struct store *st, const char *app, struct str *out,
+                       struct err *err)
+{
+    cleanup_free char *path = xasprintf("%s/apps/%s.timings", st->dir, app);
+
+    return load(path, out, err);
+}
+
+/* One start's less is no loss: the disk is not waited for. */
+int store_timings_save(const struct store *st, const char *app,
+                       const struct str *text, struct err *err)
+{
+    cleanup_free char *path = xasprintf("%s/apps/%s.timings", st->dir, app);
+
+    return save(path, str_c(text), text->len, false, err);
 }

@@ -1,14 +1,15 @@
 /*
  * store -- what a rack remembers on disk: its id, its databases' password,
- * and each app's environment (`cvx env set`). All 0600 in a 0700 directory,
- * $XDG_STATE_HOME/cvx/RACK or ~/.local/state/cvx/RACK. Small files, read and
- * written at once; writes replace the file by rename.
+ * each app's environment (`cvx env set`) and timings of its starts. All 0600 in
+ * a 0700 directory, $XDG_STATE_HOME/cvx/RACK or ~/.local/state/cvx/RACK. Small
+ * files, read and written at once; writes replace the file by rename.
  */
 #ifndef RACKD_STORE_H
 #define RACKD_STORE_H
 
 struct env;
 struct err;
+struct str;
 
 /* Where a stored variable says that it was set. */
 #define STORE_ENV_SOURCE "cvx env set"
@@ -29,6 +30,12 @@ int store_env_load(const struct store *st, const char *app, struct env *env,
                    struct err *err);
 int store_env_save(const struct store *st, const char *app,
                    const struct env *env, struct err *err);
+
+/* Lines of JSON (history.h); none where none were stored. */
+int store_timings_load(const struct store *st, const char *app, struct str *out,
+                       struct err *err);
+int store_timings_save(const struct store *st, const char *app,
+                       const struct str *text, struct err *err);
 
 /* `len` characters of `alphabet`, NUL terminated, from the kernel. */
 void store_random(char *out, unsigned len, const char *alphabet);

@@ -136,6 +136,7 @@ static void make_anew(struct item *it, const char *why)
     log_info("run", "%s: %s: it is made anew", it->source, why);
     if (it->template != TEMPLATE_NONE)
         it->template = TEMPLATE_UNKNOWN;
+    item_mark_from(it, "image");
     item_drop(it);
 }
 

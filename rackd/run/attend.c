@@ -158,6 +158,7 @@ static void on_handshake(void *user)
 {
     struct item *it = user;
 
+    item_mark_connected(it, ready_connected_ns(it->ready));
     it->ready = NULL;
     uv_timer_stop(&it->timer);
     resource_answers(it);
@@ -210,8 +211,10 @@ static void on_health(bool healthy, const char *why, void *user)
     it->unhealthy_why = healthy ? NULL : xstrdup(why);
     if (healthy) {
         it->warned_unhealthy = false;
-        if (it->state == ITEM_CHECKING)
+        if (it->state == ITEM_CHECKING) {
+            item_mark_connected(it, health_connected_ns(it->health));
             become_ready(it);
+        }
         return;
     }
     if (!it->warned_unhealthy)

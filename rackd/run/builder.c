@@ -21,6 +21,7 @@
 struct build {
     struct session *s;
     const struct plan_build *plan;
+    size_t mark; /* in the session's marks */
     enum build_state state;
     char *tag, *dir;
     char *image;     /* its id, once it is built */
@@ -86,6 +87,10 @@ static void set_state(struct build *b, enum build_state state, const char *word)
     cleanup_free char *names = strv_join(&b->plan->services, ", ");
 
     b->state = state;
+    if (state == BUILD_READING)
+        mark_phase(&b->s->marks, b->mark, MARK_BUILD);
+    else
+        mark_done(&b->s->marks, b->mark);
     log_debug("run", "build of %s: %s", names, word);
     session_emit(b->s, &(struct run_event){ .type = RUN_STATE,
                                             .kind = "build",
@@ -125,9 +130,11 @@ static char *dir_of(const struct session *s, const char *path)
 struct build *build_new(struct session *s, const struct plan_build *plan)
 {
     struct build *b = xcalloc(1, sizeof(*b));
+    cleanup_free char *names = strv_join(&plan->services, ", ");
 
     b->s = s;
     b->plan = plan;
+    b->mark = mark_new(&s->marks, "build", names, 0);
     b->context_fd = -1;
     b->tag = tag_of(b);
     b->dir = dir_of(s, plan->path);
@@ -154,6 +161,11 @@ void build_free(struct build *b)
 enum build_state build_state(const struct build *b)
 {
     return b->state;
+}
+
+size_t build_mark(const struct build *b)
+{
+    return b->mark;
 }
 
 const char *build_image(const struct build *b)
@@ -237,12 +249,14 @@ static void on_read(uv_work_t *work, int status)
             b->bases[i] = image_get(
                 b->s, b->file.bases.v[i],
                 is_debian(b->file.bases.v[i]) ? "base" : NULL, "a build");
+            mark_need(&b->s->marks, b->mark, MARK_WAIT, b->bases[i]->mark);
             if (b->again)
                 image_check_again(b->bases[i]);
             else
                 image_check(b->bases[i]);
         }
         b->state = BUILD_BASES;
+        mark_phase(&b->s->marks, b->mark, MARK_WAIT);
     }
     session_poke(b->s);
 }
@@ -321,6 +335,7 @@ void build_poke(struct build *b)
                 strv_printf(&b->replace, "%s=%s", b->bases[i]->ref,
                             b->bases[i]->use);
         b->state = BUILD_RUNNING;
+        mark_phase(&b->s->marks, b->mark, MARK_BUILD);
         b->working = true;
         uv_queue_work(b->s->spec.loop, &b->work, pack, on_packed);
     }

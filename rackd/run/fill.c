@@ -79,6 +79,7 @@ void item_fill(struct item *it)
         return;
     }
     it->state = ITEM_FILLING;
+    item_mark_state(it);
     it->fill_tries = 0;
     put(it);
 }

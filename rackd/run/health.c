@@ -51,7 +51,8 @@ struct health {
     enum verdict verdict;
     bool was_well;
     int failures;
-    uint64_t started, counted; /* counted: when the last failure was */
+    uint64_t started, counted;       /* counted: when the last failure was */
+    uint64_t connected_ns, spoke_ns; /* by uv_hrtime() */
     char why[160];
 };
 
@@ -268,6 +269,7 @@ static void on_connect(uv_connect_t *req, int status)
         fail(h, uv_strerror(status));
         return;
     }
+    h->connected_ns = uv_hrtime();
     set_state(h, ASK_READING);
     uv_read_start((uv_stream_t *)&h->tcp, on_alloc, on_read);
     if (h->https) {
@@ -297,6 +299,8 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
                     : "the connection was closed without an answer");
         return;
     }
+    if (h->spoke_ns == 0 && nread > 0)
+        h->spoke_ns = h->connected_ns;
     h->received += (size_t)nread;
     if (h->https)
         feed_tls(h, h->in, (size_t)nread);
@@ -378,4 +382,9 @@ void health_cancel(struct health *h)
 const char *health_last_error(const struct health *h)
 {
     return h->why;
+}
+
+uint64_t health_connected_ns(const struct health *h)
+{
+    return h->spoke_ns;
 }

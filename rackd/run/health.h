@@ -16,6 +16,7 @@
 #define RUN_HEALTH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 /* So many failures in a row make a service unwell. */
@@ -54,5 +55,9 @@ void health_cancel(struct health *h);
 /* Why the last attempt failed; "" when it did not. Valid until the next turn
  * of the loop. */
 const char *health_last_error(const struct health *h);
+
+/* When it took the first connection that it said anything on, by uv_hrtime();
+ * 0: none yet. What stands between takes connections before it does. */
+uint64_t health_connected_ns(const struct health *h);
 
 #endif /* RUN_HEALTH_H */

@@ -54,6 +54,7 @@ struct image *image_get(struct session *s, const char *ref, const char *standin,
     img->ref = xstrdup(ref);
     img->standin = standin;
     img->asked_by = xstrdup(asked_by);
+    img->mark = mark_new(&s->marks, "image", ref, 0);
     noted = image_notes_get(s->spec.notes, ref, now_ms(img));
     img->use = xstrdup(noted == NULL ? ref : noted);
     if (s->image_count == s->image_cap) {
@@ -68,6 +69,7 @@ static void set_state(struct image *img, enum image_state state,
                       const char *word, const char *text)
 {
     img->state = state;
+    mark_done(&img->s->marks, img->mark);
     log_debug("run", "image %s: %s", img->ref, word);
     session_emit(img->s, &(struct run_event){ .type = RUN_STATE,
                                               .kind = "image",
@@ -146,6 +148,7 @@ static void pull(struct image *img)
         img->layers = xcalloc(LAYERS_MAX, sizeof(*img->layers));
     img->layer_count = img->layers_done = 0;
     set_state(img, IMAGE_PULLING, "pulling", NULL);
+    mark_phase(&img->s->marks, img->mark, MARK_PULL);
     img->call = engine_image_pull(img->s->spec.engine, img->ref,
                                   a == NULL ? NULL : &auth, img->s->client_env,
                                   on_progress, on_pulled, img);

@@ -10,6 +10,7 @@
  *   item_ports.c, fill.c   its host ports; files put into it
  *   template.c  the image its data may come from; commit.c makes that
  *   ahead.c     frozen before there is a start, and thawed by one
+ *   item_marks.c   when it went through what (marks.h, critical.h)
  *   remake.c    what is tried otherwise when the engine refuses it
  *   attend.c    what a running container needs: readiness, health, restarts
  *   outside.c   what somebody else does to it: removed, off the network
@@ -27,6 +28,7 @@
 #include "engine/engine.h"
 #include "logs/demux.h"
 #include "plan/plan.h"
+#include "run/marks.h"
 #include "run/session.h"
 #include "run/subnet.h"
 
@@ -53,6 +55,7 @@ struct image {
     uint64_t last_progress_ms;
     char *pull_error;
     char *asked_by; /* who needs it, for messages */
+    size_t mark;    /* in the session's marks */
 };
 
 /* The session's image for `ref`, made when it is new. */
@@ -89,6 +92,7 @@ struct build;
 struct build *build_new(struct session *s, const struct plan_build *plan);
 void build_poke(struct build *b);
 enum build_state build_state(const struct build *b);
+size_t build_mark(const struct build *b); /* in the session's marks */
 /* Its image is gone: build it once more. False: that may not be. */
 bool build_again(struct build *b);
 /* What to create from: its image's id, so that a build of the same app in
@@ -142,6 +146,7 @@ struct item {
     int replica;                          /* from 1; 0: there is one */
     char *source;                         /* "service/web/1", for the hub */
     struct image *image;                  /* NULL: built */
+    size_t mark;                          /* in the session's marks */
 
     enum template_state template;
     char *template_name; /* "cvx-template/mysql:0123456789abcdef", or NULL */
@@ -212,6 +217,16 @@ void item_check_network(struct item *it);
 void item_set_state(struct item *it, enum item_state state, const char *text);
 const char *item_state_word(const struct item *it);
 const char *item_kind_word(enum item_kind kind);
+
+/* item_marks.c: the start begins, with what is there already (items, images);
+ * an item is noted from here on, with what it will wait for; its state is
+ * another; its server took a connection at `ns` (0: nobody knows). */
+void session_mark_start(struct session *s);
+void item_mark(struct item *it);
+void item_mark_state(struct item *it);
+/* "image", "template", "ahead"; static. */
+void item_mark_from(struct item *it, const char *from);
+void item_mark_connected(struct item *it, uint64_t ns);
 
 /* item_ports.c: a host port for every published one, as the engine wants them
  * in `out`, one each. -1: the session has failed. */
@@ -378,6 +393,8 @@ struct session {
     unsigned removed_containers, removed_networks, removed_volumes;
     unsigned left; /* objects that could not be removed */
     unsigned long calls_before;
+    struct marks marks;
+    size_t net_mark, volumes_mark; /* the first of the volumes' */
 };
 
 uint64_t session_ms(const struct session *s);

@@ -66,6 +66,7 @@ void item_set_state(struct item *it, enum item_state state, const char *text)
     const char *before = item_state_word(it);
 
     it->state = state;
+    item_mark_state(it);
     log_debug("run", "%s: %s -> %s%s%s", it->source, before,
               item_state_word(it), text == NULL ? "" : ": ",
               text == NULL ? "" : text);

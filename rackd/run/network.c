@@ -76,6 +76,7 @@ static void create_network(struct session *s)
     strv_add(&s->subnets_tried, text);
     session_labels(s, &labels, "network", s->spec.plan->app);
     s->net = NET_CREATING;
+    mark_phase(&s->marks, s->net_mark, MARK_CREATE);
     s->net_call = engine_network_create(
         s->spec.engine,
         &(struct engine_network){
@@ -104,6 +105,7 @@ static void on_network(const char *id, const struct err *err, void *user)
 
     s->net_call = NULL;
     s->net = err == NULL || may_be_made(err) ? NET_READY : NET_IDLE;
+    mark_done(&s->marks, s->net_mark);
     if (s->net == NET_READY)
         s->net_id = xstrdup(err == NULL ? id : s->net_name);
     if (err == NULL && s->state != SESSION_STOPPING && s->events_ready)
@@ -156,6 +158,7 @@ void net_make_volumes(struct session *s)
             strv_add(&labels, "cvx.keep=true");
         if (p->volumes.v[i].resource != NULL)
             strv_printf(&labels, "cvx.resource=%s", p->volumes.v[i].resource);
+        mark_phase(&s->marks, s->volumes_mark + i, MARK_CREATE);
         v->call = engine_volume_create(s->spec.engine, v->name, &labels,
                                        on_volume, v);
     }
@@ -168,6 +171,7 @@ static void on_volume(const struct err *err, void *user)
     cleanup_free char *text = NULL;
 
     v->call = NULL;
+    mark_done(&s->marks, s->volumes_mark + (size_t)(v - s->volumes));
     v->made = err == NULL || may_be_made(err);
     if (err != NULL && s->state != SESSION_STOPPING) {
         text = xasprintf("cannot create volume %s", v->name);

@@ -37,6 +37,7 @@ struct target {
     unsigned wait_ms;
     enum news news;
     char why[160];
+    uint64_t first_ns, last_ns; /* its first and last connection */
     char in[HANDSHAKE_MAX];
     size_t in_len;
 };
@@ -204,6 +205,9 @@ static void on_connect(uv_connect_t *req, int status)
              uv_strerror(status));
         return;
     }
+    t->last_ns = uv_hrtime();
+    if (t->first_ns == 0)
+        t->first_ns = t->last_ns;
     set_state(t, TRY_ASKING);
     uv_read_start((uv_stream_t *)&t->tcp, on_alloc, on_read);
     buf.base = (char *)handshake_question(t->ready->probe, &len);
@@ -287,4 +291,13 @@ const char *ready_last_error(const struct ready *r)
         if (r->targets[i].news > best->news)
             best = &r->targets[i];
     return best->news == NEWS_NONE ? "no attempt has ended yet" : best->why;
+}
+
+/* What stands between takes connections long before the server does, so only
+ * the first target's first one says something. */
+uint64_t ready_connected_ns(const struct ready *r)
+{
+    const struct target *server = &r->targets[0];
+
+    return server->first_ns > 0 ? server->first_ns : r->targets[1].last_ns;
 }

@@ -20,6 +20,7 @@
 #ifndef RUN_READY_H
 #define RUN_READY_H
 
+#include <stdint.h>
 #include <uv.h>
 
 #include "plan/plan.h"
@@ -62,5 +63,10 @@ void ready_cancel(struct ready *r);
  * the loop.
  */
 const char *ready_last_error(const struct ready *r);
+
+/* When it took the first connection, by uv_hrtime(): that to the server itself
+ * where it could be made, else that which answered. 0: none did. Valid until
+ * on_ready has returned. */
+uint64_t ready_connected_ns(const struct ready *r);
 
 #endif /* RUN_READY_H */

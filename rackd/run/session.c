@@ -92,9 +92,15 @@ static unsigned wait_s(const struct session *s)
                                       : UNWATCHED_READY_S;
 }
 
+const struct marks *session_marks(const struct session *s)
+{
+    return &s->marks;
+}
+
 void session_time_start(struct session *s)
 {
     s->started = uv_now(s->spec.loop);
+    session_mark_start(s);
     if (s->spec.wait_timeout_s > 0 || s->spec.exit_on_failure)
         uv_timer_start(&s->wait_timer, on_wait_over, wait_s(s) * 1000ULL, 0);
 }
@@ -142,6 +148,7 @@ static void add_item(struct session *s, struct item *it)
         it->image = image_get(
             s, p->image, it->resource == NULL ? NULL : it->resource->standin,
             asked_by);
+    item_mark(it);
     DL_APPEND(s->items, it);
 }
 
@@ -240,6 +247,7 @@ static void poke_all(struct session *s)
         item_poke(it);
     if (s->state == SESSION_STARTING && all_ready(s)) {
         s->state = SESSION_READY;
+        marks_end(&s->marks);
         uv_timer_stop(&s->wait_timer);
         session_emit(s, &(struct run_event){ .type = RUN_READY });
     }
@@ -386,6 +394,7 @@ static void session_free(struct session *s)
     free(s->volumes);
     sweeps_free(s);
     strv_release(&s->subnets_tried);
+    marks_release(&s->marks);
     free(s->net_name);
     free(s->net_id);
     free(s->id);

@@ -29,6 +29,7 @@ struct engine;
 struct env;
 struct hub;
 struct image_notes;
+struct marks;
 struct plan;
 struct port_book;
 struct session;
@@ -87,6 +88,7 @@ struct session_spec {
     bool ahead; /* start the resources, freeze them, and wait; see below */
     bool podman;
     bool no_build, no_cache, exit_on_failure;
+    uint64_t asked_ns;       /* uv_hrtime() when it was asked for; 0: now */
     unsigned wait_timeout_s; /* 0: defaults, see session.c */
     unsigned limit_ms;       /* of a teardown, past every grace; 0: default, see
                                 teardown.c */
@@ -144,6 +146,9 @@ void session_item_get(const struct session *s, size_t index,
  * container 0: its first published port. 0: not published. */
 int session_host_port(const struct session *s, const char *kind,
                       const char *name, int container);
+
+/* When what happened, until it was ready (run/marks.h, run/critical.h). */
+const struct marks *session_marks(const struct session *s);
 
 /* Engine calls made for it so far. */
 unsigned long session_calls(const struct session *s);

@@ -211,6 +211,7 @@ void template_is_there(struct item *it)
     if (it->template != TEMPLATE_ASSUMED)
         return;
     it->template = TEMPLATE_USED;
+    item_mark_from(it, "template");
     template_emit(it, "used");
 }
 
@@ -232,6 +233,7 @@ void template_give_up(struct item *it, const char *why)
                  "its image",
                  it->name, why);
     it->template = TEMPLATE_MISSING;
+    item_mark_from(it, "image");
     image_notes_put(it->s->spec.notes, it->template_name, NOTE_BAD,
                     uv_now(it->s->spec.loop));
     template_emit(it, "bad");

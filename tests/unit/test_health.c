@@ -389,6 +389,28 @@ static void cancel_inside_the_callback_ends_it(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A connection that is closed without a word may have been docker-proxy's. */
+static void connection_it_spoke_on_first_is_told(void **state)
+{
+    const struct fake_answer answers[] = {
+        { .data = NULL },
+        SAYS("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"),
+        OK_200,
+    };
+    struct fix *f = *state;
+    uint64_t begun_ns = uv_hrtime(), connected_ns;
+
+    serve(f, answers, 3);
+    assert_int_equal(health_connected_ns(f->health), 0);
+    f->spec.grace_ms = 1000;
+    expect_told(f, true, "HTTP 200");
+    connected_ns = health_connected_ns(f->health);
+    /* 20 ms from the first to the second, 40 to the third, by a clock of
+     * whole milliseconds */
+    assert_true(connected_ns - begun_ns > 15 * 1000000ULL);
+    assert_true(uv_hrtime() - connected_ns > 35 * 1000000ULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +436,7 @@ int main(void)
         TEST(nothing_is_called_after_cancel),
         TEST(cancel_is_possible_at_every_moment),
         TEST(cancel_inside_the_callback_ends_it),
+        TEST(connection_it_spoke_on_first_is_told),
     };
 
     /* The TLS server's thread may write to a client that has gone. */

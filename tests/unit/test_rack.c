@@ -981,6 +981,77 @@ static void what_does_not_run_is_404(void **state)
     assert_int_equal(f->asked[0].status, 404);
 }
 
+static char *timings_path(const struct fix *f)
+{
+    return xasprintf("%s/cvx/local/apps/demo.timings", f->root);
+}
+
+static void write_timings(const struct fix *f, const char *text)
+{
+    cleanup_free char *path = timings_path(f);
+    FILE *out = fopen(path, "we");
+
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static void start_is_timed_and_that_outlives_it(void **state)
+{
+    struct fix *f = *state;
+    struct asked *b = call(f, 1, "GET", "/timings?app=demo", NULL);
+
+    assert_int_equal(b->status, 404);
+    has(b, "no start of app demo has been timed yet: cvx start");
+    become_ready(f);
+    never_has(&f->asked[0], "\"usual\"");
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    b = call(f, 1, "GET", "/timings?app=demo", NULL);
+    assert_int_equal(b->status, 200);
+    has(b, "{\"slower\":false,\"compared\":0,\"starts\":[{\"started\":");
+    has(b, "\"app\":\"demo\",\"session\":\"s");
+    has(b, "{\"kind\":\"rackd\",\"name\":\"rackd\",\"replica\":0,");
+    has(b, "{\"kind\":\"network\",\"name\":\"demo\",\"replica\":0,");
+    has(b, "{\"kind\":\"service\",\"name\":\"web\",\"replica\":0,"
+           "\"from\":\"image\",");
+    has(b, "\"path\":[{\"kind\":\"rackd\",");
+    assert_int_equal(call(f, 1, "GET", "/timings", NULL)->status, 400);
+}
+
+#define FORMER                                                                 \
+    "{\"engine\":\"Docker\",\"keep_data\":false,\"ready_ms\":1,\"items\":["    \
+    "{\"kind\":\"network\",\"name\":\"demo\",\"replica\":0,\"own_ms\":9e9},"   \
+    "{\"kind\":\"rackd\",\"name\":\"rackd\",\"replica\":0,\"own_ms\":9e9},"    \
+    "{\"kind\":\"service\",\"name\":\"web\",\"replica\":0,\"own_ms\":1}]}\n"
+
+static void slow_start_says_at_ready_who_it_was(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a;
+
+    fake_engine_on(f->fake, "POST", "/containers/web1/start",
+                   &(struct fake_answer){ .status = 204, .delay_ms = 600 });
+    write_timings(f, FORMER FORMER "nonsense\n" FORMER);
+    a = become_ready(f);
+    has(a, "\"usual\":0.001,\"culprit\":{\"kind\":\"service\","
+           "\"name\":\"web\",\"replica\":0}}");
+    a = call(f, 1, "GET", "/timings?app=demo", NULL);
+    has(a, "{\"slower\":true,\"usual_ms\":1,\"compared\":3,\"culprit\":");
+}
+
+static void timings_that_cannot_be_kept_harm_no_start(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *path = timings_path(f);
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    become_ready(f);
+    assert_int_equal(call(f, 1, "GET", "/timings?app=demo", NULL)->status, 404);
+    call(f, 1, "POST", "/apps/demo/stop", NULL);
+    has(&f->asked[1], "\"type\":\"removed\"");
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void environment_is_set_and_read_back(void **state)
 {
     struct fix *f = *state;
@@ -1131,6 +1202,9 @@ int main(void)
         T(engine_that_does_not_list_is_swept_later),
         T(wrong_manifest_starts_nothing),
         T(what_does_not_run_is_404),
+        T(start_is_timed_and_that_outlives_it),
+        T(slow_start_says_at_ready_who_it_was),
+        T(timings_that_cannot_be_kept_harm_no_start),
         T(environment_is_set_and_read_back),
         T(secrets_are_in_no_event_and_no_listing),
         T(engine_that_repeats_a_secret_is_not_quoted),

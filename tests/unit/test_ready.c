@@ -41,6 +41,7 @@ struct fix {
     int calls;
     bool cancel_in_callback;
     unsigned timeout_ms;
+    uint64_t connected_ns, ready_ns; /* by uv_hrtime() */
 };
 
 static int setup(void **state)
@@ -72,6 +73,8 @@ static void on_ready(void *user)
 
     f->done = true;
     f->calls++;
+    f->ready_ns = uv_hrtime();
+    f->connected_ns = ready_connected_ns(f->ready);
     if (f->cancel_in_callback)
         ready_cancel(f->ready);
 }
@@ -497,6 +500,39 @@ static void verdicts_are_the_same_however_little_has_come(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* It takes connections long before it answers. */
+static void first_connection_is_told_not_that_which_was_answered(void **state)
+{
+    const struct fake_answer answers[] = {
+        CLOSES, CLOSES, CLOSES, { GREETS(MYSQL_GREETING) }
+    };
+    struct fix *f = *state;
+    uint64_t begun_ns = uv_hrtime();
+
+    start(f, PROBE_MYSQL, answers, 4);
+    expect_ready(f, 4);
+    assert_true(f->connected_ns > begun_ns);
+    /* three waits lie between: 2, 4 and 8 ms, by a clock of whole ones */
+    assert_true(f->ready_ns - f->connected_ns > 10 * 1000000ULL);
+}
+
+/* docker-proxy takes connections before anybody listens behind it. */
+static void
+connection_to_what_stands_between_counts_only_if_answered(void **state)
+{
+    const struct fake_answer answers[] = {
+        CLOSES, CLOSES, CLOSES, { GREETS(MYSQL_GREETING) }
+    };
+    struct fix *f = *state;
+    uint64_t begun_ns = uv_hrtime();
+
+    f->a = fake_tcp_new(&f->loop, 0, answers, 4);
+    start_two(f, PROBE_MYSQL, "not an address", 1, fake_tcp_port(f->a));
+    expect_ready(f, 4);
+    assert_true(f->connected_ns - begun_ns > 10 * 1000000ULL);
+    assert_true(f->connected_ns <= f->ready_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +565,8 @@ int main(void)
         TEST(cancel_is_possible_at_every_moment),
         TEST(cancel_inside_the_callback_does_nothing),
         cmocka_unit_test(verdicts_are_the_same_however_little_has_come),
+        TEST(first_connection_is_told_not_that_which_was_answered),
+        TEST(connection_to_what_stands_between_counts_only_if_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

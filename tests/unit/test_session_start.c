@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
+#include "run/critical.h"
 #include "support/looptest.h"
 
 static void service_starts_after_the_resource_it_lists(void **state)
@@ -46,6 +47,40 @@ static void three_calls_make_a_container(void **state)
     become_ready(f);
     /* events, network and its events, create + attach + start of each */
     assert_int_equal(fake_engine_requests(f->fake), 3 + 2 * 3);
+    finish(f);
+}
+
+/* "db create, db start, web start": the steps of the critical path that took
+ * 100 ms at least. */
+static void print_path(const struct fix *f, struct str *out)
+{
+    const struct marks *m = session_marks(f->session);
+    struct critical path;
+
+    critical_find(&path, m);
+    for (size_t i = 0; i < path.len; i++)
+        if (path.v[i].end_us - path.v[i].begin_us >= 100000)
+            str_printf(out, "%s%s %s", out->len == 0 ? "" : ", ",
+                       m->v[path.v[i].mark].name,
+                       mark_phase_word(path.v[i].phase));
+    critical_release(&path);
+}
+
+static void marks_say_what_the_start_was_waiting_for(void **state)
+{
+    static const char create[] = "/containers/create?name=app-s1-resource-db";
+    struct fix *f = *state;
+    cleanup_str struct str path = { 0 };
+
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 200);
+    answer_late(f, "POST", "/images/create", 200, "{}\n", 200);
+    answer_late(f, "POST", "/containers/web1/start", 204, NULL, 200);
+    answer_late(f, "POST", create, 201, "{\"Id\":\"db1\"}", 200);
+    answer_once(f, "POST", create, 404, "{\"message\":\"No such image\"}");
+    become_ready(f);
+    print_path(f, &path);
+    assert_string_equal(str_c(&path), "app create, postgres:17 pull, "
+                                      "db create, web start");
     finish(f);
 }
 
@@ -580,6 +615,7 @@ int main(void)
         T(service_starts_after_the_resource_it_lists),
         T(output_is_attached_before_the_start),
         T(three_calls_make_a_container),
+        T(marks_say_what_the_start_was_waiting_for),
         T(every_object_carries_the_labels),
         T(create_error_removes_what_was_made),
         T(missing_image_is_pulled_and_created_again),

@@ -15,6 +15,7 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 struct fix {
     char home[64];
@@ -271,6 +272,23 @@ static void environment_comes_back_as_it_was(void **state)
     assert_string_equal(env_get(&back, "EMPTY"), "");
 }
 
+static void timings_come_back_and_are_nobody_elses(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str text = { 0 }, got = { 0 };
+    struct err err = { 0 };
+
+    assert_int_equal(store_timings_load(&f->store, "demo", &got, &err), 0);
+    assert_int_equal(got.len, 0);
+    write_file(f, "/apps/demo.timings.new", "", 0666);
+    str_add(&text, "{\"a\":1}\n");
+    assert_int_equal(store_timings_save(&f->store, "demo", &text, &err), 0);
+    assert_mode(f, "/apps/demo.timings", 0600);
+    reopen(f);
+    assert_int_equal(store_timings_load(&f->store, "demo", &got, &err), 0);
+    assert_string_equal(str_c(&got), str_c(&text));
+}
+
 static void app_without_a_file_has_an_empty_environment(void **state)
 {
     struct fix *f = *state;
@@ -355,6 +373,7 @@ int main(void)
         T(two_racks_on_one_directory_have_two_ids),
         T(broken_id_is_made_anew),
         T(environment_comes_back_as_it_was),
+        T(timings_come_back_and_are_nobody_elses),
         T(app_without_a_file_has_an_empty_environment),
         T(file_too_large_is_an_error_not_half_of_it),
         T(directory_in_place_of_a_file_is_an_error),
