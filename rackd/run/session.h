@@ -79,6 +79,7 @@ struct session_spec {
     unsigned limit_ms;       /* of a teardown, past every grace; 0: default, see
                                 teardown.c */
     unsigned ping_ms;        /* between two pings; 0: default, see pulse.c */
+    unsigned tick_ms;        /* of the hub; 0: default, see flow.c */
     void (*on_event)(const struct run_event *event, void *user);
     void (*on_gone)(int status, void *user);
     void *user;

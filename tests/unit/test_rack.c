@@ -126,6 +126,7 @@ static int setup(void **state)
     *state = f;
     if (rack_new(&f->rack, &f->loop, f->socket, 300, &err) < 0)
         return -1;
+    f->rack->tick_ms = 20; /* who sleeps is not waited for long */
     return httpc_new(&f->client, &f->loop, endpoint, NULL, &err);
 }
 
