@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "cli/when.h"
 
-#define READ_SIZE ((size_t)64 << 10)
+#define READ_SIZE ((size_t)128 << 10)
 
 static int on_body(llhttp_t *parser, const char *at, size_t len)
 {

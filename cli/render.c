@@ -192,6 +192,13 @@ static void add_returns(struct render *r, const struct str *prefix,
     }
 }
 
+/* Nothing in it has to be looked at closer. */
+static bool is_plain(const struct render *r, const char *text, size_t len)
+{
+    return memchr(text, '\033', len) == NULL &&
+           !(r->spec.out->is_tty && memchr(text, '\r', len) != NULL);
+}
+
 static void add_text(struct render *r, const struct str *prefix,
                      const char *text, size_t len)
 {
@@ -217,6 +224,7 @@ static void add_lines(struct render *r, const struct event *e,
                       const struct str *prefix, bool goes_on)
 {
     const char *line = e->line, *end = e->line + e->len, *nl;
+    bool plain = is_plain(r, e->line, e->len);
 
     do {
         nl = memchr(line, '\n', (size_t)(end - line));
@@ -224,7 +232,10 @@ static void add_lines(struct render *r, const struct event *e,
             nl = end;
         if (!goes_on)
             str_add_len(&r->out, str_c(prefix), prefix->len);
-        add_text(r, prefix, line, (size_t)(nl - line));
+        if (plain)
+            str_add_len(&r->out, line, (size_t)(nl - line));
+        else
+            add_text(r, prefix, line, (size_t)(nl - line));
         if (!e->partial)
             str_add_char(&r->out, '\n');
         goes_on = false;

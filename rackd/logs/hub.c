@@ -10,8 +10,11 @@
 /* A line in an error message is cut here. */
 #define LAST_LINE_MAX ((size_t)500)
 
-/* What comes in a flood goes into blocks of up to this size. */
-#define BLOCK_BYTES ((size_t)64 << 10)
+/* What comes in a flood goes into blocks of up to this size, and of so much
+ * time. It is one when the block before has this much. */
+#define BLOCK_BYTES  ((size_t)128 << 10)
+#define SAME_TIME_MS 10
+#define FLOOD_BYTES  ((size_t)4 << 10)
 
 /* Tags and sources, kept once per hub: there are few, and lines share them. */
 struct name {
@@ -20,7 +23,7 @@ struct name {
     char text[];
 };
 
-/* Lines of one source and one millisecond. In the ring it is linked; out of it,
+/* Lines of one source, and of one moment. In the ring it is linked; out of it,
  * a subscriber may still be reading it. It never moves, and only the newest
  * grows. */
 struct block {
@@ -212,28 +215,47 @@ static void trim(struct hub *h)
         drop_oldest(h);
 }
 
-/* Does it come from where the newest lines came from, and at their time? */
-static bool goes_on(const struct hub *h, const struct hub_text *t)
+/* Does it come from where the newest lines came from? */
+static bool is_same_source(const struct hub *h, const struct hub_text *t)
 {
     const struct hub_text *n;
 
-    if (h->newest == NULL || h->sealed || t->partial)
+    if (h->newest == NULL)
         return false;
     n = &h->newest->text;
-    return n->time_ms == t->time_ms && n->is_stderr == t->is_stderr &&
-           !n->partial && strcmp(n->source, t->source) == 0 &&
+    return n->is_stderr == t->is_stderr && strcmp(n->source, t->source) == 0 &&
            strcmp(n->tag, t->tag) == 0;
 }
 
-/* Just big enough; in a flood twice as big as the one before. */
+static bool is_same_time(const struct hub *h, const struct hub_text *t)
+{
+    return t->time_ms - h->newest->text.time_ms < SAME_TIME_MS &&
+           t->time_ms >= h->newest->text.time_ms;
+}
+
+static bool fits(const struct hub *h, const struct hub_text *t)
+{
+    const struct block *n = h->newest;
+
+    return is_same_source(h, t) && is_same_time(h, t) && !h->sealed &&
+           !n->text.partial && !t->partial && n->cap - n->used > t->len;
+}
+
+/* Just big enough, or, in a flood, for more of it: a frame of the engine begins
+ * with the end of a line, which is to share a block with the rest. */
 static size_t choose_cap(const struct hub *h, const struct hub_text *t)
 {
-    size_t need = t->len + 1, cap = 0;
+    size_t need = t->len + 1, more = 0;
 
-    if (goes_on(h, t))
-        cap =
-            h->newest->cap * 2 < BLOCK_BYTES ? h->newest->cap * 2 : BLOCK_BYTES;
-    return cap > need ? cap : need;
+    if (!is_same_source(h, t))
+        return need;
+    if (is_same_time(h, t)) /* it is full */
+        more = h->newest->cap * 2;
+    else if (h->newest->used >= FLOOD_BYTES)
+        more = h->newest->used;
+    if (more > BLOCK_BYTES)
+        more = BLOCK_BYTES;
+    return more / 2 >= need ? more : need;
 }
 
 static struct block *add_block(struct hub *h, const struct hub_text *t)
@@ -257,10 +279,13 @@ static struct block *add_block(struct hub *h, const struct hub_text *t)
 
 static size_t count_lines(const char *text, size_t len)
 {
+    const char *end = text + len;
     size_t count = 1;
 
-    for (size_t i = 0; i < len; i++)
-        count += text[i] == '\n';
+    while ((text = memchr(text, '\n', (size_t)(end - text))) != NULL) {
+        count++;
+        text++;
+    }
     return count;
 }
 
@@ -375,7 +400,7 @@ size_t hub_put(struct hub *h, const struct hub_text *text)
     if (h->ended)
         return lines;
     hub_begin(h);
-    if (!goes_on(h, text) || b->cap - b->used < text->len + 1)
+    if (!fits(h, text))
         b = add_block(h, text);
     from = b->used;
     from_line = b->text.lines;

@@ -35,7 +35,7 @@
 struct hub_text {
     const char *tag;    /* service, resource, "build" or "convox" */
     const char *source; /* "service/web/1" */
-    int64_t time_ms;    /* since 1970 */
+    int64_t time_ms;    /* since 1970; of the first line */
     bool is_stderr;
     bool partial;     /* one piece of a line; it goes on */
     const char *text; /* len bytes: lines with '\n' between them */
