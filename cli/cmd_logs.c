@@ -20,22 +20,46 @@ struct logs {
     bool json;
 };
 
-/* Convox's shape: "2026-01-02T15:04:05Z service/web/1 text". */
-static void add_line(struct logs *l, const struct event *e, struct str *out)
+static enum text_strip strip_for(const struct term *t)
 {
-    cleanup_str struct str head = { 0 };
+    if (t->colour)
+        return t->is_tty ? TEXT_NO_MOVES : TEXT_KEEP;
+    return t->is_tty ? TEXT_NO_CSI : TEXT_NO_COLOUR;
+}
+
+static void add_line(const struct logs *l, const char *line, size_t len,
+                     struct str *out)
+{
     const struct term *t = &l->cli->out;
+
+    if (memchr(line, '\033', len) == NULL) {
+        str_add_len(out, line, len);
+        return;
+    }
+    text_strip(out, line, len, strip_for(t));
+    if (t->colour)
+        str_add(out, "\033[0m");
+}
+
+/* Convox's shape: "2026-01-02T15:04:05Z service/web/1 text". */
+static void add_lines(struct logs *l, const struct event *e, struct str *out)
+{
+    cleanup_str struct str head = { 0 }, painted = { 0 };
+    const char *line = e->line, *end = e->line + e->len, *nl;
 
     when_rfc3339(&head, e->time_ms);
     str_printf(&head, " %s", e->source);
-    tags_paint(&l->tags, e->tag, str_c(&head), out);
-    str_add_char(out, ' ');
-    text_strip(out, e->line, strlen(e->line),
-               t->colour ? (t->is_tty ? TEXT_NO_MOVES : TEXT_KEEP)
-                         : (t->is_tty ? TEXT_NO_CSI : TEXT_NO_COLOUR));
-    if (t->colour && strchr(e->line, '\033') != NULL)
-        str_add(out, "\033[0m");
-    str_add_char(out, '\n');
+    tags_paint(&l->tags, e->tag, str_c(&head), &painted);
+    str_add_char(&painted, ' ');
+    do {
+        nl = memchr(line, '\n', (size_t)(end - line));
+        if (nl == NULL)
+            nl = end;
+        str_add_len(out, str_c(&painted), painted.len);
+        add_line(l, line, (size_t)(nl - line), out);
+        str_add_char(out, '\n');
+        line = nl + 1;
+    } while (line <= end);
 }
 
 static void on_event(const struct event *e, const char *line, size_t len,
@@ -47,8 +71,8 @@ static void on_event(const struct event *e, const char *line, size_t len,
     if (l->json) {
         str_add_len(&out, line, len);
         str_add_char(&out, '\n');
-    } else if (e->type == EVENT_LOG) {
-        add_line(l, e, &out);
+    } else if (e->type == EVENT_TEXT) {
+        add_lines(l, e, &out);
     } else if (e->type == EVENT_LOST) {
         term_printf(&l->cli->err, "WARNING: %" PRId64 " log lines dropped\n",
                     e->lines);
@@ -79,6 +103,8 @@ static int add_query(struct str *target, const struct flags *f, struct err *err)
         str_printf(target, "&tail=%ld", lines);
     if (flags_has(f, "follow"))
         str_add(target, "&follow=1");
+    if (!flags_has(f, "json"))
+        str_add(target, "&text=1");
     return 0;
 }
 

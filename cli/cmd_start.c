@@ -53,6 +53,7 @@ static int add_options(cJSON *json, const struct cli *cli, struct err *err)
     add_bool(json, "warm", flags_has(f, "warm") || is_set("CVX_WARM"));
     add_bool(json, "exit_on_failure", exits_on_failure(cli));
     add_bool(json, "strict", flags_has(f, "strict"));
+    add_bool(json, "text", !flags_has(f, "json"));
     if (add_seconds(json, "wait_timeout", f, "wait-timeout", err) < 0)
         return -1;
     return add_seconds(json, "ttl", f, "ttl", err);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/http.h"
+
 const char *event_string(const cJSON *json, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
@@ -38,15 +40,14 @@ static enum event_type type_of(const char *name)
         const char *name;
         enum event_type type;
     } types[] = {
-        { "log", EVENT_LOG },           { "state", EVENT_STATE },
-        { "progress", EVENT_PROGRESS }, { "session", EVENT_SESSION },
-        { "lost", EVENT_LOST },         { "ready", EVENT_READY },
-        { "warning", EVENT_WARNING },   { "error", EVENT_ERROR },
-        { "stopping", EVENT_STOPPING }, { "removed", EVENT_REMOVED },
-        { "check", EVENT_CHECK },       { "leftover", EVENT_LEFTOVER },
-        { "template", EVENT_TEMPLATE },
-        { "warm", EVENT_WARM },
-        { "end", EVENT_END },
+        { "log", EVENT_LOG },           { "text", EVENT_TEXT },
+        { "state", EVENT_STATE },       { "progress", EVENT_PROGRESS },
+        { "session", EVENT_SESSION },   { "lost", EVENT_LOST },
+        { "ready", EVENT_READY },       { "warning", EVENT_WARNING },
+        { "error", EVENT_ERROR },       { "stopping", EVENT_STOPPING },
+        { "removed", EVENT_REMOVED },   { "check", EVENT_CHECK },
+        { "leftover", EVENT_LEFTOVER }, { "template", EVENT_TEMPLATE },
+        { "warm", EVENT_WARM },         { "end", EVENT_END },
     };
 
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
@@ -105,7 +106,43 @@ bool event_parse(struct event *e, const char *line, size_t len)
     e->type = type_of(event_string(e->json, "type"));
     read_strings(e);
     read_numbers(e);
+    e->len = strlen(e->line);
     return true;
+}
+
+static bool is_log(const char *line, size_t len)
+{
+    static const char start[] = "{\"type\":\"log\",";
+
+    return len > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0;
+}
+
+/* The bytes behind it; whole lines, but for a piece, without the last end. */
+static bool read_text(struct event *e, struct http *h)
+{
+    int64_t bytes = (int64_t)event_number(e->json, "bytes");
+
+    if (!http_bytes(h, bytes > 0 ? (size_t)bytes : 0, &e->line))
+        return false;
+    e->len = (size_t)bytes - (e->partial || bytes == 0 ? 0 : 1);
+    return true;
+}
+
+bool event_next(struct event *e, struct http *h, bool raw, const char **line,
+                size_t *len)
+{
+    while (http_line(h, line, len)) {
+        *e = (struct event){ .type = EVENT_LOG };
+        if (raw && is_log(*line, *len))
+            return true;
+        if (!event_parse(e, *line, *len))
+            continue;
+        if (e->type != EVENT_TEXT || read_text(e, h))
+            return true;
+        event_release(e);
+        return false;
+    }
+    return false;
 }
 
 void event_release(struct event *e)

@@ -2,7 +2,8 @@
  * events -- one line of a start's stream, decoded (rackd/control/PROTOCOL.md).
  *
  * Strings are borrowed from the event, never NULL; fields an event does not
- * have are "" or 0. Unknown types are EVENT_OTHER, to be ignored.
+ * have are "" or 0; what `line` is has `len` bytes, NUL among them. Unknown
+ * types are EVENT_OTHER, to be ignored.
  */
 #ifndef CLI_EVENTS_H
 #define CLI_EVENTS_H
@@ -12,12 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct http;
+
 enum event_type {
     EVENT_OTHER,
     EVENT_SESSION,
     EVENT_STATE,
     EVENT_PROGRESS,
     EVENT_LOG,
+    EVENT_TEXT,
     EVENT_LOST,
     EVENT_READY,
     EVENT_WARNING,
@@ -46,8 +50,9 @@ struct event {
     /* progress */
     int64_t current, total;
     int layers, layers_done;
-    /* log */
+    /* log, text: lines with '\n' between them, or a piece of one */
     const char *tag, *source, *line;
+    size_t len;
     int64_t time_ms;
     bool partial;
     /* lost */
@@ -67,6 +72,12 @@ struct event {
 /* False when the line is no JSON object with a type. */
 bool event_parse(struct event *e, const char *line, size_t len);
 void event_release(struct event *e);
+
+/* The next event of a stream, and its line as it came; false: more must be
+ * read. What is no event is left out. `raw`: the caller passes the lines of
+ * `log` events on, there may be millions: they are not decoded. */
+bool event_next(struct event *e, struct http *h, bool raw, const char **line,
+                size_t *len);
 
 /* "" when `json` has no such string. */
 const char *event_string(const cJSON *json, const char *key);

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "cli/when.h"
 
-#define READ_SIZE ((size_t)64 << 10)
+#define READ_SIZE ((size_t)128 << 10)
 
 static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
@@ -143,7 +143,7 @@ static void forget_taken(struct http *h)
         return;
     str_drop(&h->body, h->taken);
     h->scanned -= h->taken;
-    h->taken = 0;
+    h->taken = h->last = 0;
 }
 
 int http_feed(struct http *h, struct err *err)
@@ -200,6 +200,7 @@ bool http_line(struct http *h, const char **line, size_t *len)
         return false;
     if (nl == NULL)
         nl = text + h->body.len;
+    h->last = h->taken;
     *line = text + h->taken;
     *len = (size_t)(nl - *line);
     h->taken = (size_t)(nl - text);
@@ -209,13 +210,24 @@ bool http_line(struct http *h, const char **line, size_t *len)
     return true;
 }
 
+bool http_bytes(struct http *h, size_t len, const char **bytes)
+{
+    if (h->body.len - h->taken < len) {
+        h->taken = h->scanned = h->last;
+        return false;
+    }
+    *bytes = str_c(&h->body) + h->taken;
+    h->taken = h->scanned = h->taken + len;
+    return true;
+}
+
 void http_close(struct http *h)
 {
     if (h->fd >= 0)
         close(h->fd);
     h->fd = -1;
     str_release(&h->body);
-    h->taken = h->scanned = 0;
+    h->taken = h->scanned = h->last = 0;
 }
 
 void http_escape(struct str *out, const char *text)

@@ -8,8 +8,8 @@
  *     http_close(&h)
  *
  * For a stream of lines, instead of http_finish(): when h.fd is readable call
- * http_feed(), then http_line() until it returns false. One request per
- * connection.
+ * http_feed(), then http_line() until it returns false; a line may be followed
+ * by bytes, see http_bytes(). One request per connection.
  */
 #ifndef CLI_HTTP_H
 #define CLI_HTTP_H
@@ -32,7 +32,7 @@ struct http {
     int status;    /* 0 until the head is here */
     bool complete; /* the whole answer is here */
     struct str body;
-    size_t taken, scanned; /* private: of the lines in the body */
+    size_t taken, scanned, last; /* private: of the lines in the body */
     llhttp_t parser;
     llhttp_settings_t settings;
 };
@@ -59,6 +59,10 @@ int http_finish(struct http *h, int timeout_ms, struct err *err);
 /* The next whole line of the body, without its end; valid until the next
  * http_feed(). What is behind the last line end is a line once complete. */
 bool http_line(struct http *h, const char **line, size_t *len);
+
+/* The `len` bytes behind that line, valid as long. False: they are not all
+ * here; the next http_line() gives that line again. */
+bool http_bytes(struct http *h, size_t len, const char **bytes);
 
 void http_close(struct http *h);
 

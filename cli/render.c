@@ -172,7 +172,7 @@ static enum text_strip strip_for(const struct term *t)
 
 /* On a terminal a '\r' goes back to where the line began: say again whose it
  * is. One at the end is only a line end from Windows. */
-static void add_returns(struct render *r, const struct event *e,
+static void add_returns(struct render *r, const struct str *prefix,
                         const char *text, size_t len)
 {
     const char *end = text + len, *cr;
@@ -186,19 +186,25 @@ static void add_returns(struct render *r, const struct event *e,
         str_add_len(&r->out, text, (size_t)(cr - text));
         if (cr < end) {
             str_add(&r->out, "\r\033[K");
-            tags_prefix(&r->tags, e->tag, &r->out);
+            str_add_len(&r->out, str_c(prefix), prefix->len);
         }
         text = cr + 1;
     }
 }
 
-static void add_text(struct render *r, const struct event *e)
+/* Nothing in it has to be looked at closer. */
+static bool is_plain(const struct render *r, const char *text, size_t len)
+{
+    return memchr(text, '\033', len) == NULL &&
+           !(r->spec.out->is_tty && memchr(text, '\r', len) != NULL);
+}
+
+static void add_text(struct render *r, const struct str *prefix,
+                     const char *text, size_t len)
 {
     const struct term *t = r->spec.out;
-    size_t len = strlen(e->line);
-    bool escapes = memchr(e->line, '\033', len) != NULL;
+    bool escapes = memchr(text, '\033', len) != NULL;
     cleanup_str struct str clean = { 0 };
-    const char *text = e->line;
 
     if (escapes) {
         text_strip(&clean, text, len, strip_for(t));
@@ -206,11 +212,35 @@ static void add_text(struct render *r, const struct event *e)
         len = clean.len;
     }
     if (t->is_tty && memchr(text, '\r', len) != NULL)
-        add_returns(r, e, text, len);
+        add_returns(r, prefix, text, len);
     else
         str_add_len(&r->out, text, len);
     if (escapes && t->colour)
         str_add(&r->out, "\033[0m");
+}
+
+/* Lines, each behind its prefix; the first may go on where one was left. */
+static void add_lines(struct render *r, const struct event *e,
+                      const struct str *prefix, bool goes_on)
+{
+    const char *line = e->line, *end = e->line + e->len, *nl;
+    bool plain = is_plain(r, e->line, e->len);
+
+    do {
+        nl = memchr(line, '\n', (size_t)(end - line));
+        if (nl == NULL)
+            nl = end;
+        if (!goes_on)
+            str_add_len(&r->out, str_c(prefix), prefix->len);
+        if (plain)
+            str_add_len(&r->out, line, (size_t)(nl - line));
+        else
+            add_text(r, prefix, line, (size_t)(nl - line));
+        if (!e->partial)
+            str_add_char(&r->out, '\n');
+        goes_on = false;
+        line = nl + 1;
+    } while (line <= end);
 }
 
 static void on_log(struct render *r, const struct event *e)
@@ -219,20 +249,20 @@ static void on_log(struct render *r, const struct event *e)
     bool own = strcmp(e->tag, "convox") == 0 || strcmp(e->tag, "build") == 0;
     bool goes_on =
         r->open_source != NULL && strcmp(r->open_source, e->source) == 0;
+    cleanup_str struct str prefix = { 0 };
 
     if (!r->spec.logs || (!own && !is_wanted(r, e->tag, resource)))
         return;
-    if (!goes_on) {
+    if (!goes_on)
         end_open_line(r);
-        tags_prefix(&r->tags, e->tag, &r->out);
-    }
-    add_text(r, e);
+    tags_prefix(&r->tags, e->tag, &prefix);
+    add_lines(r, e, &prefix, goes_on);
     if (e->partial && !goes_on)
         r->open_source = xstrdup(e->source);
-    else if (!e->partial)
-        end_open_line(r);
-    if (!e->partial && !goes_on)
-        str_add_char(&r->out, '\n');
+    if (!e->partial && goes_on) {
+        free(r->open_source);
+        r->open_source = NULL;
+    }
 }
 
 static void on_lost(struct render *r, const struct event *e)
@@ -321,6 +351,7 @@ static void draw_event(struct render *r, const struct event *e)
         on_progress(r, e);
         break;
     case EVENT_LOG:
+    case EVENT_TEXT:
         on_log(r, e);
         break;
     case EVENT_LOST:

@@ -166,14 +166,13 @@ static void on_event(struct session *s, const struct event *e)
 
 static void take_lines(struct session *s)
 {
+    bool json = s->spec->json;
     const char *line;
     size_t len;
     struct event e;
 
-    while (!s->ended && http_line(&s->stream, &line, &len)) {
-        if (!event_parse(&e, line, len))
-            continue;
-        if (s->spec->json) {
+    while (!s->ended && event_next(&e, &s->stream, json, &line, &len)) {
+        if (json) {
             str_add_len(&s->render.out, line, len);
             str_add_char(&s->render.out, '\n');
         }

@@ -7,6 +7,7 @@
 #include "cli/events.h"
 #include "cli/http.h"
 
+/* Lines of a log come as text, or are passed on as they are. */
 static void take_lines(struct http *h, stream_event_cb on_event, void *user,
                        int *status)
 {
@@ -14,9 +15,7 @@ static void take_lines(struct http *h, stream_event_cb on_event, void *user,
     size_t len;
     struct event e;
 
-    while (http_line(h, &line, &len)) {
-        if (!event_parse(&e, line, len))
-            continue;
+    while (event_next(&e, h, true, &line, &len)) {
         if (e.type == EVENT_END)
             *status = e.status;
         on_event(&e, line, len, user);

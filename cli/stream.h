@@ -9,7 +9,7 @@ struct cJSON;
 struct err;
 struct event;
 
-/* `line` is the event as it came. */
+/* `line` is the event as it came; a `log` event is not decoded. */
 typedef void (*stream_event_cb)(const struct event *e, const char *line,
                                 size_t len, void *user);
 

@@ -13,7 +13,7 @@
 struct reader {
     struct control_req *req;
     struct hub_sub *sub;
-    bool follow;
+    bool follow, text;
     uint64_t ms; /* of its events */
     int status;  /* what its `end` says */
 };
@@ -22,20 +22,6 @@ static void on_reader_wake(void *user);
 static void on_reader_drain(struct control_req *req, void *user);
 static void on_reader_gone(struct control_req *req, void *user);
 static void on_hub_end(void *user);
-
-void view_line(struct str *out, const struct hub_line *line, uint64_t ms)
-{
-    str_printf(out, "{\"type\":\"log\",\"ms\":%llu,\"time\":%lld,\"tag\":",
-               (unsigned long long)ms, (long long)line->time_ms);
-    control_quote(out, line->tag, strlen(line->tag));
-    str_add(out, ",\"source\":");
-    control_quote(out, line->source, strlen(line->source));
-    str_printf(out, ",\"stream\":\"%s\"%s,\"line\":",
-               line->is_stderr ? "stderr" : "stdout",
-               line->partial ? ",\"partial\":true" : "");
-    control_quote(out, line->text, line->len);
-    str_add(out, "}\n");
-}
 
 static void reader_end(struct reader *rd)
 {
@@ -53,21 +39,7 @@ static void reader_end(struct reader *rd)
 
 static void send_lines(struct reader *rd)
 {
-    const struct hub_line *line = NULL;
-    uint64_t lost;
-
-    while (control_queued(rd->req) < CONTROL_HIGH_WATER &&
-           (line = hub_next(rd->sub, &lost)) != NULL) {
-        cleanup_str struct str text = { 0 };
-
-        if (lost > 0)
-            str_printf(&text,
-                       "{\"type\":\"lost\",\"ms\":%llu,\"lines\":%llu}\n",
-                       (unsigned long long)rd->ms, (unsigned long long)lost);
-        view_line(&text, line, rd->ms);
-        control_event_text(rd->req, str_c(&text), text.len);
-    }
-    if (control_queued(rd->req) >= CONTROL_HIGH_WATER)
+    if (!view_lines(rd->req, rd->sub, rd->text, rd->ms))
         control_on_drain(rd->req, on_reader_drain, rd);
     else if (!rd->follow)
         reader_end(rd);
@@ -103,17 +75,17 @@ static void on_hub_end(void *user)
     send_lines(rd);
 }
 
-void view_rest(struct control_req *req, struct hub_sub *sub, uint64_t ms,
-               int status)
+void view_rest(const struct app_run *run)
 {
     struct reader *rd = xcalloc(1, sizeof(*rd));
 
-    rd->req = req;
-    rd->sub = sub;
-    rd->ms = ms;
-    rd->status = status;
-    control_on_gone(req, on_reader_gone, rd);
-    hub_hand_over(sub, on_reader_wake, on_hub_end, rd);
+    rd->req = run->req;
+    rd->sub = run->sub;
+    rd->text = run->text;
+    rd->ms = run_ms(run);
+    rd->status = run->status;
+    control_on_gone(rd->req, on_reader_gone, rd);
+    hub_hand_over(rd->sub, on_reader_wake, on_hub_end, rd);
     send_lines(rd);
 }
 
@@ -125,6 +97,13 @@ static double number_of(struct control_req *req, const char *name,
     return *text == '\0' ? otherwise : strtod(text, NULL);
 }
 
+static bool is_set(struct control_req *req, const char *name)
+{
+    return strcmp(control_query(req, name), "1") == 0;
+}
+
+/* Nobody else sees the lines of a detached session: who follows is to see all
+ * of them. Where there is a lease, looking on does not hold it up. */
 void on_logs(struct control_req *req, void *user)
 {
     struct rack *r = user;
@@ -140,13 +119,15 @@ void on_logs(struct control_req *req, void *user)
     }
     rd = xcalloc(1, sizeof(*rd));
     rd->req = req;
-    rd->follow = strcmp(control_query(req, "follow"), "1") == 0;
+    rd->follow = is_set(req, "follow");
+    rd->text = is_set(req, "text");
     rd->sub =
         hub_subscribe(run->hub,
                       &(struct hub_filter){
                           .tag = *service == '\0' ? NULL : service,
                           .since_ms = (int64_t)number_of(req, "since_ms", 0),
-                          .tail = (long)number_of(req, "tail", -1) },
+                          .tail = (long)number_of(req, "tail", -1),
+                          .patient = rd->follow && run->req == NULL },
                       on_reader_wake, on_hub_end, rd);
     control_stream(req, on_reader_gone, rd);
     send_lines(rd);

@@ -8,7 +8,7 @@
  *   guard.c    who removes everything when this rackd is killed
  *   input.c   a request's files and environment -> manifest and plan
  *   start.c    POST /start and stop: a session and who watches it
- *   event_json.c  its events, as cvx reads them
+ *   event_json.c  its events, as cvx reads them; log_json.c  its lines
  *   views.c    the other requests
  *   timings.c  GET /timings: what a start's time went into; history.c
  *   doctor.c   POST /doctor
@@ -37,7 +37,6 @@ struct control_req;
 struct cJSON;
 struct hub;
 struct image_notes;
-struct hub_line;
 struct hub_sub;
 struct plan;
 struct run_event;
@@ -106,6 +105,7 @@ struct app_run {
 
     struct control_req *req; /* the lease; NULL when gone or handed over */
     struct hub_sub *sub;     /* its log lines */
+    bool text;               /* it takes them as text */
     unsigned long missed;    /* events it was too slow for */
     struct {
         struct watching {
@@ -136,6 +136,7 @@ struct rack {
     unsigned idle_s;
     uint64_t started, started_idle; /* loop clock */
     size_t full_bytes;              /* CONTROL_FULL; less, in a test */
+    unsigned tick_ms;               /* as in session_spec, for tests */
     bool quitting, closing;
 };
 
@@ -294,11 +295,12 @@ void put_masked(struct cJSON *object, const char *name, const char *text,
 void view_diags(struct cJSON *answer, const struct input *in);
 
 /* The session is over: its last lines and `end`, as fast as the client reads
- * (logs_view.c). Takes both. */
-void view_rest(struct control_req *req, struct hub_sub *sub, uint64_t ms,
-               int status);
+ * (logs_view.c). Takes req and sub. */
+void view_rest(const struct app_run *run);
 
-/* A log line as an event (views.c). */
-void view_line(struct str *out, const struct hub_line *line, uint64_t ms);
+/* What waits for the client, as `log` events or, where it asked for it, `text`
+ * events (log_json.c). False: it must read some of that first. */
+bool view_lines(struct control_req *req, struct hub_sub *sub, bool text,
+                uint64_t ms);
 
 #endif /* RACKD_RACK_H */

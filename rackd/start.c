@@ -122,22 +122,8 @@ static void end_lease(struct app_run *run, int status)
 
 static void tell_log_lines(struct app_run *run)
 {
-    const struct hub_line *line;
-    uint64_t lost;
-
-    while (run->req != NULL && run->sub != NULL &&
-           control_queued(run->req) < CONTROL_HIGH_WATER &&
-           (line = hub_next(run->sub, &lost)) != NULL) {
-        cleanup_str struct str text = { 0 };
-
-        if (lost > 0)
-            str_printf(
-                &text, "{\"type\":\"lost\",\"ms\":%llu,\"lines\":%llu}\n",
-                (unsigned long long)run_ms(run), (unsigned long long)lost);
-        view_line(&text, line, run_ms(run));
-        control_event_text(run->req, str_c(&text), text.len);
-    }
-    if (run->req != NULL && control_queued(run->req) >= CONTROL_HIGH_WATER)
+    if (run->req != NULL && run->sub != NULL &&
+        !view_lines(run->req, run->sub, run->text, run_ms(run)))
         control_on_drain(run->req, on_drain, run);
 }
 
@@ -176,6 +162,7 @@ static struct app_run *run_new(struct rack *r, const struct cJSON *body)
     store_random(run->release + 1, 10, CAPITALS);
     run->detach = control_bool(body, "detach");
     run->keep_warm = control_bool(body, "warm");
+    run->text = control_bool(body, "text");
     run->no_build = control_bool(body, "no_build");
     run->no_cache = control_bool(body, "no_cache");
     run->exit_on_failure = control_bool(body, "exit_on_failure");
@@ -313,6 +300,7 @@ static struct session_spec spec_of(struct app_run *run)
         .exit_on_failure = run->exit_on_failure,
         .asked_ns = run->asked_ns,
         .wait_timeout_s = run->wait_timeout_s,
+        .tick_ms = r->tick_ms,
         .on_event = on_run_event,
         .on_ending = on_session_ending,
         .on_gone = on_session_gone,
@@ -331,8 +319,9 @@ static void begin_session(struct app_run *run, struct link *link)
     if (!warm)
         run->hub = hub_new();
     tell_session(run);
-    run->sub = hub_subscribe(run->hub, &(struct hub_filter){ .tail = -1 },
-                             on_wake, NULL, run);
+    run->sub = hub_subscribe(
+        run->hub, &(struct hub_filter){ .tail = -1, .patient = true }, on_wake,
+        NULL, run);
     spec = spec_of(run);
     if (warm)
         session_take_over(run->session, &spec);
@@ -523,7 +512,7 @@ static void finish(struct app_run *run)
 {
     tell_warm(run);
     if (run->req != NULL && run->sub != NULL) {
-        view_rest(run->req, run->sub, run_ms(run), run->status);
+        view_rest(run);
         run->req = NULL;
         run->sub = NULL;
     }

@@ -287,6 +287,13 @@ void control_event_text(struct control_req *req, const char *text, size_t len)
         httpd_write(req->http, text, len);
 }
 
+void control_event_bytes(struct control_req *req, const char *text, size_t len,
+                         const char *bytes, size_t count)
+{
+    if (req->http != NULL)
+        httpd_write2(req->http, text, len, bytes, count);
+}
+
 void control_end(struct control_req *req)
 {
     if (req->http != NULL)

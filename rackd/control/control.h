@@ -79,8 +79,11 @@ void control_on_gone(struct control_req *req, control_gone_cb on_gone,
                      void *user);
 /* Takes `event`. */
 void control_event(struct control_req *req, struct cJSON *event);
-/* A line that is JSON already, with its '\n'. */
+/* Lines that are JSON already, each with its '\n'. */
 void control_event_text(struct control_req *req, const char *text, size_t len);
+/* Such a line, and bytes that it says the number of. */
+void control_event_bytes(struct control_req *req, const char *text, size_t len,
+                         const char *bytes, size_t count);
 void control_end(struct control_req *req);
 size_t control_queued(const struct control_req *req);
 void control_on_drain(struct control_req *req, control_drain_cb cb, void *user);

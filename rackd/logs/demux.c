@@ -19,9 +19,9 @@
 enum frame { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR };
 
 struct demux {
-    demux_line_cb on_line;
+    demux_lines_cb on_lines;
     void *user;
-    bool raw;
+    bool raw, joined;
     bool broken;   /* *err was written: nothing more is taken */
     bool inside;   /* a callback may be running */
     bool unwanted; /* freed from inside a callback */
@@ -35,14 +35,19 @@ struct demux {
     struct str error;
 };
 
-struct demux *demux_new(bool raw, demux_line_cb cb, void *user)
+struct demux *demux_new(bool raw, demux_lines_cb cb, void *user)
 {
     struct demux *d = xcalloc(1, sizeof(*d));
 
     d->raw = raw;
-    d->on_line = cb;
+    d->on_lines = cb;
     d->user = user;
     return d;
+}
+
+void demux_join_lines(struct demux *d)
+{
+    d->joined = true;
 }
 
 /* How many of the `len` bytes make whole UTF-8 sequences; `len` when the text
@@ -71,8 +76,23 @@ static void drop_start(struct str *line, size_t len)
         str_release(line);
 }
 
-/* Hand out what was pending and the first `len` bytes of `data`: a line's end,
- * or a piece of it. Without a pending beginning nothing is copied. Returns how
+/* One call for all of them, or one for each line. */
+static void say(struct demux *d, enum demux_stream stream, const char *data,
+                size_t len, bool partial)
+{
+    const char *end = data + len, *nl;
+
+    while (!d->joined && !partial && !d->unwanted &&
+           (nl = memchr(data, '\n', (size_t)(end - data))) != NULL) {
+        d->on_lines(stream, data, (size_t)(nl - data), false, d->user);
+        data = nl + 1;
+    }
+    if (!d->unwanted)
+        d->on_lines(stream, data, (size_t)(end - data), partial, d->user);
+}
+
+/* Hand out what was pending and the first `len` bytes of `data`: whole lines,
+ * or a piece of one. Without a pending beginning nothing is copied. Returns how
  * many bytes of `data` are done with. */
 static size_t hand_out(struct demux *d, enum demux_stream stream,
                        const char *data, size_t len, bool partial)
@@ -83,23 +103,26 @@ static size_t hand_out(struct demux *d, enum demux_stream stream,
     if (line->len == 0) {
         if (partial)
             len = whole_chars(data, len);
-        d->on_line(stream, data, len, partial, d->user);
+        say(d, stream, data, len, partial);
         return len;
     }
     str_add_len(line, data, len);
     size = partial ? whole_chars(line->s, line->len) : line->len;
-    d->on_line(stream, line->s, size, partial, d->user);
+    say(d, stream, line->s, size, partial);
     drop_start(line, size);
     return len;
 }
 
+/* A line that has begun is ended first; then all whole lines go at once. */
 static void take_text(struct demux *d, enum demux_stream stream,
                       const char *data, size_t len)
 {
     while (len > 0 && !d->unwanted) {
-        size_t room = DEMUX_LINE_MAX - d->line[stream].len;
+        size_t begun = d->line[stream].len;
+        size_t room = DEMUX_LINE_MAX - begun;
         size_t seen = len > room ? room + 1 : len;
-        const char *nl = memchr(data, '\n', seen);
+        const char *nl =
+            begun > 0 ? memchr(data, '\n', seen) : memrchr(data, '\n', seen);
         size_t used;
 
         if (nl != NULL) {

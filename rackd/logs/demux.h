@@ -22,13 +22,17 @@ enum demux_stream { DEMUX_STDOUT, DEMUX_STDERR };
 
 /* One line without its '\n'; a '\r' before it is kept. `data` is valid during
  * the call only. `partial`: the piece of a line too long, more follows. */
-typedef void (*demux_line_cb)(enum demux_stream stream, const char *data,
-                              size_t len, bool partial, void *user);
+typedef void (*demux_lines_cb)(enum demux_stream stream, const char *data,
+                               size_t len, bool partial, void *user);
 
 struct demux;
 
 /* raw: the container has a terminal, there are no frames. */
-struct demux *demux_new(bool raw, demux_line_cb cb, void *user);
+struct demux *demux_new(bool raw, demux_lines_cb cb, void *user);
+
+/* From here on a call has one line or several, as many as came together, with
+ * '\n' between them: in a flood a call for each is most of the cost. */
+void demux_join_lines(struct demux *d);
 
 /* -1 once the stream is not what it should be: an unknown type, or a type 3
  * frame, whose text is the engine's error. It stays so. */

@@ -13,6 +13,10 @@
 /* A collected body larger than this is an error, not an allocation. */
 #define BODY_MAX ((size_t)8 << 20)
 
+/* Read at once of a stream: four times what the engine writes at once. Pages
+ * that nothing was read into cost nothing. */
+#define STREAM_BUFFER (128L << 10)
+
 /* A tcp peer that does not even answer a SYN. */
 #define CONNECT_TIMEOUT_MS 10000L
 
@@ -110,6 +114,8 @@ static void set_callbacks(struct httpc_req *req)
     curl_easy_setopt(req->easy, CURLOPT_WRITEDATA, req);
     curl_easy_setopt(req->easy, CURLOPT_ERRORBUFFER, req->curl_msg);
     curl_easy_setopt(req->easy, CURLOPT_PRIVATE, req);
+    if (req->on_data != NULL)
+        curl_easy_setopt(req->easy, CURLOPT_BUFFERSIZE, STREAM_BUFFER);
 }
 
 struct httpc_req *httpc_req_new(struct httpc *client, const struct endpoint *e,

@@ -77,6 +77,9 @@ void httpd_answer(struct httpd_req *req, int status, const char *type,
 
 void httpd_stream(struct httpd_req *req, int status, const char *type);
 void httpd_write(struct httpd_req *req, const char *data, size_t len);
+/* Both, one behind the other; what can be sent at once is not copied. */
+void httpd_write2(struct httpd_req *req, const char *data, size_t len,
+                  const char *more, size_t more_len);
 void httpd_end(struct httpd_req *req);
 
 /* Bytes written but not yet taken by the client; and be told, once, when all

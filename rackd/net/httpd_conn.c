@@ -205,13 +205,23 @@ size_t conn_queued(const struct conn *c)
     return sendq_len(&c->out);
 }
 
-void conn_write(struct conn *c, const char *data, size_t len)
+void conn_writev(struct conn *c, const uv_buf_t *bufs, unsigned count)
 {
+    size_t len = sendq_len(&c->out);
+
     if (c->state == CONN_CLOSING)
         return;
-    if (sendq_len(&c->out) + len > QUEUE_MAX ||
-        sendq_write(&c->out, data, len) < 0)
+    for (unsigned i = 0; i < count; i++)
+        len += bufs[i].len;
+    if (len > QUEUE_MAX || sendq_writev(&c->out, bufs, count) < 0)
         conn_drop(c);
+}
+
+void conn_write(struct conn *c, const char *data, size_t len)
+{
+    uv_buf_t buf = { .base = (char *)data, .len = len };
+
+    conn_writev(c, &buf, 1);
 }
 
 static void on_idle(struct sendq *q, int status)

@@ -71,6 +71,7 @@ void conn_drop(struct conn *c);
 
 /* Send, or queue behind what is not sent yet; harmless when closing. */
 void conn_write(struct conn *c, const char *data, size_t len);
+void conn_writev(struct conn *c, const uv_buf_t *bufs, unsigned count);
 size_t conn_queued(const struct conn *c);
 
 /* The answer is complete: the next request, or the end. `c->req` is freed. */

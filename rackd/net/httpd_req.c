@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -135,18 +136,27 @@ void httpd_stream(struct httpd_req *req, int status, const char *type)
 
 void httpd_write(struct httpd_req *req, const char *data, size_t len)
 {
-    cleanup_str struct str out = { 0 };
+    httpd_write2(req, data, len, "", 0);
+}
 
-    if (req->conn == NULL || req->head_only || len == 0)
+void httpd_write2(struct httpd_req *req, const char *data, size_t len,
+                  const char *more, size_t more_len)
+{
+    char head[32];
+    uv_buf_t bufs[] = { { .base = head },
+                        { .base = (char *)data, .len = len },
+                        { .base = (char *)more, .len = more_len },
+                        { .base = (char *)"\r\n", .len = 2 } };
+
+    if (req->conn == NULL || req->head_only || len + more_len == 0)
         return; /* an empty chunk would end the stream */
-    if (!req->chunked) {
-        conn_write(req->conn, data, len);
-        return;
+    if (req->chunked) {
+        bufs[0].len =
+            (size_t)snprintf(head, sizeof(head), "%zx\r\n", len + more_len);
+        conn_writev(req->conn, bufs, 4);
+    } else {
+        conn_writev(req->conn, bufs + 1, 2);
     }
-    str_printf(&out, "%zx\r\n", len);
-    str_add_len(&out, data, len);
-    str_add(&out, "\r\n");
-    conn_write(req->conn, str_c(&out), out.len);
 }
 
 void httpd_end(struct httpd_req *req)

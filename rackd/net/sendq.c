@@ -47,20 +47,30 @@ static int flush(struct sendq *q)
     return rc;
 }
 
-int sendq_write(struct sendq *q, const char *data, size_t len)
+int sendq_writev(struct sendq *q, const uv_buf_t *bufs, unsigned count)
 {
-    uv_buf_t buf = uv_buf_init((char *)data, (unsigned)len);
+    size_t done;
     int sent = 0;
 
-    if (!q->writing && q->waiting.len == 0 && len > 0)
-        sent = uv_try_write(q->stream, &buf, 1);
+    if (!q->writing && q->waiting.len == 0)
+        sent = uv_try_write(q->stream, bufs, count);
     if (sent < 0 && sent != UV_EAGAIN)
         return sent;
-    if (sent < 0)
-        sent = 0;
-    if (len > (size_t)sent)
-        str_add_len(&q->waiting, data + sent, len - (size_t)sent);
+    done = sent < 0 ? 0 : (size_t)sent;
+    for (unsigned i = 0; i < count; i++) {
+        size_t skip = done < bufs[i].len ? done : bufs[i].len;
+
+        str_add_len(&q->waiting, bufs[i].base + skip, bufs[i].len - skip);
+        done -= skip;
+    }
     return flush(q);
+}
+
+int sendq_write(struct sendq *q, const char *data, size_t len)
+{
+    uv_buf_t buf = { .base = (char *)data, .len = len };
+
+    return len == 0 ? flush(q) : sendq_writev(q, &buf, 1);
 }
 
 static void on_sent(uv_write_t *req, int status)

@@ -32,6 +32,7 @@ void sendq_init(struct sendq *q, uv_stream_t *stream, sendq_cb on_idle);
 /* Copies what cannot be sent at once. < 0: libuv's code, the stream is
  * broken. on_idle is not called for what was sent at once. */
 int sendq_write(struct sendq *q, const char *data, size_t len);
+int sendq_writev(struct sendq *q, const uv_buf_t *bufs, unsigned count);
 
 /* Bytes the kernel did not take yet. */
 size_t sendq_len(const struct sendq *q);

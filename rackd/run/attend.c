@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "logs/hub.h"
 #include "run/health.h"
 #include "run/internal.h"
 #include "run/ready.h"
@@ -15,8 +16,9 @@
 /* With a template it has nothing to do but to start. */
 #define TEMPLATE_READY_S 20
 
-/* After an exit, wait this long for the rest of the output; and, killed with
- * SIGKILL, this long to hear whether somebody removes it or memory ran out. */
+/* After an exit, wait for the rest of the output until none came for so long;
+ * and, killed with SIGKILL, this long to hear whether somebody removes it or
+ * memory ran out. */
 #define LAST_WORDS_MS 1000
 #define KILLED_MS     400
 #define KILLED_STATUS 137
@@ -275,8 +277,15 @@ void item_died(struct item *it, int status, bool oom)
         item_hear_out(it);
 }
 
+/* Its output has not ended: it is being read, or waits for a slow reader. */
+static bool still_speaks(const struct item *it)
+{
+    return it->attach != NULL && (it->heard || hub_is_full(it->s->spec.hub));
+}
+
 void item_hear_out(struct item *it)
 {
+    it->heard = false;
     uv_timer_start(&it->timer, on_last_words,
                    it->attach != NULL ? LAST_WORDS_MS : 0, 0);
 }
@@ -292,6 +301,10 @@ static void on_last_words(uv_timer_t *timer)
 {
     struct item *it = container_of(timer, struct item, timer);
 
+    if (still_speaks(it)) {
+        item_hear_out(it);
+        return;
+    }
     if (it->call != NULL) /* a postStart, of what is no more */
         engine_cancel(it->call);
     it->call = NULL;

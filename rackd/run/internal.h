@@ -15,6 +15,7 @@
  *   attend.c    what a running container needs: readiness, health, restarts
  *   outside.c   what somebody else does to it: removed, off the network
  *   pulse.c     does the engine still answer?
+ *   flow.c      output waits while who must not miss a line cannot keep up
  *   teardown.c  the way back
  *   explain.c   why something failed, and what to do
  *
@@ -180,6 +181,7 @@ struct item {
     unsigned exits;   /* in a row, for the back-off */
     int exit_status;
     size_t lines;           /* of output, since it was started */
+    bool heard;             /* output, since its last words are waited for */
     int64_t started_ms;     /* wall clock */
     uint64_t running_since; /* loop clock */
     char *unhealthy_why;    /* the last health check's words, or NULL */
@@ -374,6 +376,7 @@ struct session {
     uv_timer_t wait_timer;   /* starting: too late; then: network, again */
     uv_timer_t limit_timer;  /* of the teardown */
     uv_timer_t pulse_timer;  /* the next ping */
+    uv_timer_t flow_timer;   /* while no output is read */
     struct engine_call *ping;
     uint64_t mute_since; /* loop clock; 0: the engine answers */
     unsigned open_handles;
@@ -409,6 +412,12 @@ void session_hear_network(struct session *s);
 /* pulse.c: ask the engine now and then whether it is there, until the end. */
 void pulse_start(struct session *s);
 void pulse_stop(struct session *s);
+
+/* flow.c: until the session is stopped; a new stream of output takes part. */
+void flow_start(struct session *s);
+void flow_stop(struct session *s);
+void flow_listen(struct item *it);
+
 void session_poke(struct session *s);
 void session_emit(struct session *s, struct run_event *event);
 void session_warn(struct session *s, const char *fmt, ...)

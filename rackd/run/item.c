@@ -25,8 +25,8 @@ static void on_created(const char *id, const struct err *err, void *user);
 static void attach(struct item *it);
 static void on_attached(const struct err *err, void *user);
 static void on_output(const char *data, size_t len, void *user);
-static void on_line(enum demux_stream stream, const char *data, size_t len,
-                    bool partial, void *user);
+static void on_lines(enum demux_stream stream, const char *data, size_t len,
+                     bool partial, void *user);
 static void on_output_end(const struct err *err, void *user);
 static void start(struct item *it);
 static void on_started(const struct err *err, void *user);
@@ -435,9 +435,11 @@ void item_listen(struct item *it)
 {
     if (it->demux != NULL)
         demux_free(it->demux);
-    it->demux = demux_new(false, on_line, it);
+    it->demux = demux_new(false, on_lines, it);
+    demux_join_lines(it->demux);
     it->attach = engine_container_attach(it->s->spec.engine, it->id, on_output,
                                          on_attached, on_output_end, it);
+    flow_listen(it);
 }
 
 static void attach(struct item *it)
@@ -460,9 +462,15 @@ static void on_attached(const struct err *err, void *user)
 static void on_output(const char *data, size_t len, void *user)
 {
     struct item *it = user;
+    struct hub *hub = it->s->spec.hub;
     struct err err = { 0 };
+    int failed;
 
-    if (demux_feed(it->demux, data, len, &err) == 0)
+    it->heard = true;
+    hub_begin(hub);
+    failed = demux_feed(it->demux, data, len, &err);
+    hub_commit(hub);
+    if (failed == 0)
         return;
     /* It stays so: said once, and nothing more is read. */
     session_warn(it->s, "output of %s: %s", it->name, err.msg);
@@ -471,23 +479,23 @@ static void on_output(const char *data, size_t len, void *user)
     item_output_ended(it);
 }
 
-static void on_line(enum demux_stream stream, const char *data, size_t len,
-                    bool partial, void *user)
+static void on_lines(enum demux_stream stream, const char *data, size_t len,
+                     bool partial, void *user)
 {
     struct item *it = user;
     struct timespec now;
 
-    it->lines++;
     clock_gettime(CLOCK_REALTIME, &now);
-    hub_put(it->s->spec.hub,
-            &(struct hub_line){ .tag = it->name,
-                                .source = it->source,
-                                .time_ms =
-                                    now.tv_sec * 1000LL + now.tv_nsec / 1000000,
-                                .is_stderr = stream == DEMUX_STDERR,
-                                .partial = partial,
-                                .text = data,
-                                .len = len });
+    it->lines +=
+        hub_put(it->s->spec.hub,
+                &(struct hub_text){ .tag = it->name,
+                                    .source = it->source,
+                                    .time_ms = now.tv_sec * 1000LL +
+                                               now.tv_nsec / 1000000,
+                                    .is_stderr = stream == DEMUX_STDERR,
+                                    .partial = partial,
+                                    .text = data,
+                                    .len = len });
 }
 
 /* Podman makes ready at the attach what Docker does at the start: ports and the

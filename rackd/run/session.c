@@ -28,6 +28,7 @@ static void on_events_timer_closed(uv_handle_t *handle);
 static void on_wait_timer_closed(uv_handle_t *handle);
 static void on_limit_timer_closed(uv_handle_t *handle);
 static void on_pulse_timer_closed(uv_handle_t *handle);
+static void on_flow_timer_closed(uv_handle_t *handle);
 static void on_item_timer_closed(uv_handle_t *handle);
 
 uint64_t session_ms(const struct session *s)
@@ -64,7 +65,7 @@ void session_say(struct session *s, const char *tag, const char *source,
     str_vprintf(&text, fmt, ap);
     va_end(ap);
     clock_gettime(CLOCK_REALTIME, &now);
-    hub_put(s->spec.hub, &(struct hub_line){ .tag = tag,
+    hub_put(s->spec.hub, &(struct hub_text){ .tag = tag,
                                              .source = source,
                                              .time_ms = now.tv_sec * 1000LL +
                                                         now.tv_nsec / 1000000,
@@ -125,11 +126,13 @@ struct session *session_start(const struct session_spec *spec)
     uv_timer_init(spec->loop, &s->wait_timer);
     uv_timer_init(spec->loop, &s->limit_timer);
     uv_timer_init(spec->loop, &s->pulse_timer);
-    s->open_handles = 4;
+    uv_timer_init(spec->loop, &s->flow_timer);
+    s->open_handles = 5;
     session_time_start(s);
     lay_out(s);
     session_hear(s);
     pulse_start(s);
+    flow_start(s);
     net_start(s); /* may fail at once: everything else is set up */
     return s;
 }
@@ -357,6 +360,7 @@ void session_end_if_gone(struct session *s)
         engine_cancel(s->net_events);
     pulse_stop(s);
     uv_close((uv_handle_t *)&s->pulse_timer, on_pulse_timer_closed);
+    uv_close((uv_handle_t *)&s->flow_timer, on_flow_timer_closed);
     uv_close((uv_handle_t *)&s->events_timer, on_events_timer_closed);
     uv_close((uv_handle_t *)&s->wait_timer, on_wait_timer_closed);
     uv_close((uv_handle_t *)&s->limit_timer, on_limit_timer_closed);
@@ -436,6 +440,11 @@ static void on_limit_timer_closed(uv_handle_t *handle)
 static void on_pulse_timer_closed(uv_handle_t *handle)
 {
     handle_gone(container_of(handle, struct session, pulse_timer));
+}
+
+static void on_flow_timer_closed(uv_handle_t *handle)
+{
+    handle_gone(container_of(handle, struct session, flow_timer));
 }
 
 static void on_item_timer_closed(uv_handle_t *handle)

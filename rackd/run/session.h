@@ -93,6 +93,7 @@ struct session_spec {
     unsigned limit_ms;       /* of a teardown, past every grace; 0: default, see
                                 teardown.c */
     unsigned ping_ms;        /* between two pings; 0: default, see pulse.c */
+    unsigned tick_ms;        /* of the hub; 0: default, see flow.c */
     void (*on_event)(const struct run_event *event, void *user);
     /* Before on_gone, once or never: nothing of it runs any more and the engine
      * is at work on the removal of all that is left. May be NULL. */

@@ -96,6 +96,7 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
         return;
     if (s->state != SESSION_STOPPING) {
         s->state = SESSION_STOPPING;
+        flow_stop(s);
         s->status = status;
         s->stop_started = uv_now(s->spec.loop);
         uv_timer_stop(&s->wait_timer);

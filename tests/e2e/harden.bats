@@ -255,7 +255,7 @@ start_flood() {
     timeout 3 "$CVX" logs -f >read 3>&- || [ $? = 124 ]
     [ -s read ]
     kill -STOP "$cvx_pid"
-    sleep 3
+    sleep 8 # it is waited for, for 5 s
     timeout 5 "$CVX" ps | grep binary
     is_sanitized "$rackd" || [ "$(memory_of "$rackd" VmHWM)" -lt 65536 ]
 
@@ -288,7 +288,7 @@ start_flood() {
     "$CVX" start >pipe 2>errors </dev/null 3>&- &
     cvx_pid=$!
     exec 7<pipe # somebody who does not read
-    sleep 3
+    sleep 9
     (timeout 3 cat <&7 3>&- || true) | grep -a -m 1 'log lines dropped: they came faster than they could be shown'
     exec 7<&-
     end_json

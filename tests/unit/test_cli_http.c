@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/client.h"
+#include "cli/events.h"
 #include "cli/http.h"
 
 struct pair {
@@ -106,6 +107,62 @@ static void lines_come_out_whole_however_they_arrive(void **state)
     assert_true(p->http.complete);
     assert_string_equal(str_c(&got), "one|two|three||last|");
     assert_no_line(p);
+}
+
+static void bytes_behind_a_line_come_with_it_or_not_at_all(void **state)
+{
+    static const char text[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 78\r\n\r\n"
+        "{\"type\":\"text\",\"tag\":\"web\",\"bytes\":11}\na\nbb\n\n{}\nd"
+        "\n\n\n{\"type\":\"end\",\"status\":7}\n";
+    struct pair *p = *state;
+    struct err err = { 0 };
+    struct event e;
+    const char *line;
+    size_t len, seen = 0;
+
+    for (size_t i = 0; i < strlen(text); i++) {
+        assert_int_equal(write(p->peer, text + i, 1), 1);
+        assert_int_equal(http_feed(&p->http, &err), 0);
+        while (event_next(&e, &p->http, true, &line, &len)) {
+            assert_int_equal(e.type, seen == 0 ? EVENT_TEXT : EVENT_END);
+            if (seen++ == 0) {
+                assert_string_equal(e.tag, "web");
+                assert_int_equal(e.len, 10);
+                assert_memory_equal(e.line, "a\nbb\n\n{}\nd\n", 11);
+            } else {
+                assert_int_equal(e.status, 7);
+            }
+            event_release(&e);
+        }
+    }
+    assert_int_equal(seen, 2);
+    assert_true(p->http.complete);
+}
+
+static void log_events_that_are_passed_on_are_not_decoded(void **state)
+{
+    static const char text[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n"
+        "{\"type\":\"log\",\"line\":\"x\"}\n{\"type\":\"logo\"}\nno\n  \n";
+    struct pair *p = *state;
+    struct err err = { 0 };
+    struct event e;
+    const char *line;
+    size_t len;
+
+    say(p, text);
+    assert_int_equal(http_finish(&p->http, 1000, &err), 0);
+    assert_true(event_next(&e, &p->http, true, &line, &len));
+    assert_int_equal(e.type, EVENT_LOG);
+    assert_null(e.json);
+    assert_memory_equal(line, "{\"type\":\"log\",\"line\":\"x\"}", len);
+    event_release(&e);
+    assert_true(event_next(&e, &p->http, true, &line, &len));
+    assert_int_equal(e.type, EVENT_OTHER);
+    assert_non_null(e.json);
+    event_release(&e);
+    assert_false(event_next(&e, &p->http, true, &line, &len));
 }
 
 static void a_line_of_many_megabytes_is_one_line(void **state)
@@ -227,6 +284,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         paired(an_answer_is_read_to_its_end),
         paired(lines_come_out_whole_however_they_arrive),
+        paired(bytes_behind_a_line_come_with_it_or_not_at_all),
+        paired(log_events_that_are_passed_on_are_not_decoded),
         paired(a_line_of_many_megabytes_is_one_line),
         paired(a_peer_that_goes_away_is_an_error),
         paired(nonsense_is_an_error),

@@ -208,6 +208,41 @@ static void pieces_of_a_line_are_joined(void **state)
                     "job    | other\n");
 }
 
+static void feed_text(struct screen *s, const char *text, bool partial)
+{
+    struct event e = { .type = EVENT_TEXT,
+                       .tag = "web",
+                       .source = "service/web/1",
+                       .line = text,
+                       .len = strlen(text),
+                       .partial = partial };
+
+    render_event(&s->r, &e, s->now_ms);
+}
+
+static void lines_that_come_together_each_have_their_prefix(void **state)
+{
+    struct screen *s = *state;
+
+    feed(s, SESSION);
+    frame(s);
+    str_cut(&s->stdout_text, 0);
+    feed_text(s, "one\n\nthree", false);
+    assert_wrote(s, "web    | one\n"
+                    "web    | \n"
+                    "web    | three\n");
+    feed_text(s, "", false);
+    feed_text(s, "plain\n\033[31mred\033[0m\nplain", false);
+    assert_wrote(s, "web    | \n"
+                    "web    | plain\n"
+                    "web    | red\n"
+                    "web    | plain\n");
+    feed_text(s, "begun ", true);
+    feed_text(s, "and ended\nnext", false);
+    assert_wrote(s, "web    | begun and ended\n"
+                    "web    | next\n");
+}
+
 static void resources_speak_only_when_asked(void **state)
 {
     struct screen *s = *state;
@@ -474,6 +509,7 @@ int main(void)
         plain(plain_start_is_lines_and_no_cursor_moves),
         plain(a_long_pull_is_told_now_and_then),
         plain(log_lines_keep_every_byte_but_colours),
+        plain(lines_that_come_together_each_have_their_prefix),
         plain(pieces_of_a_line_are_joined),
         plain(resources_speak_only_when_asked),
         plain(mishaps_after_ready_are_told),

@@ -397,6 +397,102 @@ static void freed_inside_the_callback_it_says_no_more(void **state)
     assert_string_equal(str_c(&f->seen), "out|one\n");
 }
 
+/* ---- joined lines ---------------------------------------------------------
+ */
+
+static void joined_lines_come_in_one_call_where_they_lie(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str s = { 0 };
+
+    demux_join_lines(f->d);
+    frame(&s, 1, "one\n\nthree\nbegun");
+    frame(&s, 2, "bad\nworse\n");
+    frame(&s, 1, " line\nlast\nand\n");
+    f->from = s.s;
+    f->to = s.s + s.len;
+    assert_int_equal(feed(f, &s), 0);
+    assert_string_equal(str_c(&f->seen), "out|one\n\nthree\nerr|bad\nworse\n"
+                                         "out|begun line\nout|last\nand\n");
+    assert_int_equal(f->copied, 1); /* the one that was cut */
+}
+
+/* Numbered lines of both streams, some of them long, in frames of any size. */
+static void make_flood(struct str *s, struct str *expected, unsigned *seed)
+{
+    struct str text[2] = { { 0 }, { 0 } };
+    size_t at[2] = { 0, 0 };
+
+    for (int i = 0; i < 20000; i++) {
+        str_printf(&text[i % 2], "%d %.*s\n", i, rand_r(seed) % 90,
+                   "..........................................................."
+                   "...............................");
+        if (i % 1000 == 0)
+            for (int j = 0; j < 30000; j++)
+                str_add(&text[i % 2], "long\xc3\xa9");
+    }
+    while (at[0] < text[0].len || at[1] < text[1].len) {
+        int n = rand_r(seed) % 2;
+        size_t left = text[n].len - at[n];
+        size_t len = (size_t)rand_r(seed) % 9000;
+
+        add_frame(s, n == 0 ? 1 : 2, text[n].s + at[n],
+                  len < left ? len : left);
+        at[n] += len < left ? len : left;
+    }
+    for (int n = 0; n < 2; n++) {
+        str_add_len(expected, text[n].s, text[n].len);
+        str_release(&text[n]);
+    }
+}
+
+struct both {
+    struct str text[2];
+    size_t longest;
+};
+
+static void on_text(enum demux_stream stream, const char *data, size_t len,
+                    bool partial, void *user)
+{
+    struct both *b = user;
+
+    assert_true(!partial || memchr(data, '\n', len) == NULL);
+    b->longest = len > b->longest ? len : b->longest;
+    str_add_len(&b->text[stream], data, len);
+    if (!partial)
+        str_add_char(&b->text[stream], '\n');
+}
+
+static void joined_lines_are_whole_wherever_the_stream_is_cut(void **state)
+{
+    cleanup_str struct str s = { 0 }, expected = { 0 };
+    unsigned seed = 11;
+
+    (void)state;
+    make_flood(&s, &expected, &seed);
+    for (int run = 0; run < 6; run++) {
+        size_t most = run == 0 ? s.len : (size_t)3 << (4 * run), n;
+        struct both b = { .longest = 0 };
+        struct demux *d = demux_new(false, on_text, &b);
+        struct err err = { 0 };
+
+        demux_join_lines(d);
+        for (size_t i = 0; i < s.len; i += n) {
+            n = run == 0 ? s.len : 1 + (size_t)rand_r(&seed) % most;
+            n = n < s.len - i ? n : s.len - i;
+            assert_int_equal(demux_feed(d, s.s + i, n, &err), 0);
+        }
+        demux_flush(d);
+        str_add_len(&b.text[0], b.text[1].s, b.text[1].len);
+        assert_int_equal(b.text[0].len, expected.len);
+        assert_memory_equal(b.text[0].s, expected.s, expected.len);
+        assert_true(b.longest <= DEMUX_LINE_MAX);
+        str_release(&b.text[0]);
+        str_release(&b.text[1]);
+        demux_free(d);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -419,6 +515,8 @@ int main(void)
         TEST(whole_lines_are_handed_out_where_they_lie),
         TEST(a_flood_passes_without_allocating_per_line),
         TEST(freed_inside_the_callback_it_says_no_more),
+        TEST(joined_lines_come_in_one_call_where_they_lie),
+        cmocka_unit_test(joined_lines_are_whole_wherever_the_stream_is_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void put_at(struct fix *f, const char *tag, const char *text,
     char source[64];
 
     snprintf(source, sizeof(source), "service/%s/1", tag);
-    hub_put(f->hub, &(struct hub_line){ .tag = tag,
+    hub_put(f->hub, &(struct hub_text){ .tag = tag,
                                         .source = source,
                                         .time_ms = time_ms,
                                         .text = text,
@@ -65,20 +65,37 @@ static void leave(struct reader *r)
     r->sub = NULL;
 }
 
+/* As many as it says, and each that is short noted. */
+static void note_lines(struct reader *r, const struct hub_text *t)
+{
+    const char *line = t->text, *end = t->text + t->len;
+
+    for (size_t i = 0; i < t->lines; i++) {
+        const char *nl = memchr(line, '\n', (size_t)(end - line));
+
+        if (nl == NULL)
+            nl = end;
+        assert_true(nl < end || i == t->lines - 1);
+        if (nl - line < 100)
+            str_printf(&r->got, "%s:%.*s ", t->tag, (int)(nl - line), line);
+        line = nl + 1;
+    }
+    if (!t->partial)
+        assert_int_equal(*end, '\n');
+}
+
 /* Pull all; the number of lines that came. */
 static int pull(struct reader *r)
 {
-    const struct hub_line *line;
+    const struct hub_text *text;
     uint64_t lost;
     int count = 0;
 
-    while ((line = hub_next(r->sub, &lost)) != NULL) {
+    while ((text = hub_next(r->sub, &lost)) != NULL) {
+        note_lines(r, text);
         r->lost += lost;
-        r->lines++;
-        count++;
-        if (line->len < 100)
-            str_printf(&r->got, "%s:%s ", line->tag, line->text);
-        assert_int_equal(line->text[line->len], '\0');
+        r->lines += text->lines;
+        count += (int)text->lines;
     }
     return count;
 }
@@ -161,19 +178,19 @@ static void a_subscriber_gets_what_was_kept_and_what_comes(void **state)
 static void everything_about_a_line_is_kept(void **state)
 {
     struct fix *f = *state;
-    const struct hub_line *line;
+    const struct hub_text *line;
     uint64_t lost = 7;
     char tag[] = "web", source[] = "service/web/2", text[] = "a\0b";
 
     put(f, "x", "first");
-    hub_put(f->hub, &(struct hub_line){ .tag = tag,
+    hub_put(f->hub, &(struct hub_text){ .tag = tag,
                                         .source = source,
                                         .time_ms = 123456789012,
                                         .is_stderr = true,
                                         .partial = true,
                                         .text = text,
                                         .len = 3,
-                                        .seq = 99 });
+                                        .lines = 99 });
     tag[0] = source[0] = text[0] = '?';
     join(f, &f->a, &(struct hub_filter){ .tag = "web", .tail = -1 });
     line = hub_next(f->a.sub, &lost);
@@ -183,8 +200,8 @@ static void everything_about_a_line_is_kept(void **state)
     assert_int_equal(line->time_ms, 123456789012);
     assert_true(line->is_stderr && line->partial);
     assert_int_equal(line->len, 3);
-    assert_memory_equal(line->text, "a\0b", 4);
-    assert_int_equal(line->seq, 2);
+    assert_memory_equal(line->text, "a\0b", 3);
+    assert_int_equal(line->lines, 1);
     assert_int_equal(lost, 0);
 }
 
@@ -318,7 +335,7 @@ static void the_kept_lines_shrink_again_when_the_slow_one_has_read(void **state)
 static void a_line_handed_out_stays_valid_while_others_push_it_out(void **state)
 {
     struct fix *f = *state;
-    const struct hub_line *line;
+    const struct hub_text *line;
     uint64_t lost;
 
     join(f, &f->a, &only_new);
@@ -326,7 +343,8 @@ static void a_line_handed_out_stays_valid_while_others_push_it_out(void **state)
     line = hub_next(f->a.sub, &lost);
     for (int i = 0; i < 200; i++)
         put_big(f, "web", 100000);
-    assert_string_equal(line->text, "keep me");
+    assert_int_equal(line->len, 7);
+    assert_memory_equal(line->text, "keep me\n", 8);
 }
 
 static void a_line_bigger_than_everything_passes(void **state)
@@ -441,13 +459,280 @@ static void a_long_line_is_cut_in_an_error_message(void **state)
     cleanup_free char *last = NULL;
 
     put_big(f, "web", 100000);
-    hub_put(f->hub, &(struct hub_line){ .tag = "web",
+    hub_put(f->hub, &(struct hub_text){ .tag = "web",
                                         .source = "service/web/1",
                                         .text = "a\0b",
                                         .len = 3 });
     last = hub_last(f->hub, "service/web/1", 20);
     assert_int_equal(strlen(last), 4 + 500 + 3 + 1 + 4 + 3);
     assert_non_null(strstr(last, "xxx...\n  | a b"));
+}
+
+/* ---- lines that come together ------------------------------------------- */
+
+static void lines_put_at_once_and_one_by_one_are_the_same(void **state)
+{
+    struct fix *f = *state;
+
+    join(f, &f->a, &only_new);
+    put(f, "web", "1\n2\n\n4");
+    put(f, "web", "5");
+    put(f, "db", "6\n7");
+    put(f, "web", "8");
+    pull(&f->a);
+    join(f, &f->b, &everything);
+    pull(&f->b);
+    assert_string_equal(str_c(&f->a.got),
+                        "web:1 web:2 web: web:4 web:5 db:6 db:7 web:8 ");
+    assert_string_equal(str_c(&f->b.got), str_c(&f->a.got));
+}
+
+static void who_has_read_the_newest_gets_only_what_is_added(void **state)
+{
+    struct fix *f = *state;
+
+    join(f, &f->a, &only_new);
+    put(f, "web", "1");
+    pull(&f->a);
+    put(f, "web", "2");
+    join(f, &f->b, &only_new);
+    put(f, "web", "3");
+    put(f, "web", "4");
+    pull(&f->a);
+    pull(&f->b);
+    assert_string_equal(str_c(&f->a.got), "web:1 web:2 web:3 web:4 ");
+    assert_string_equal(str_c(&f->b.got), "web:3 web:4 ");
+}
+
+static void since_asks_no_line_that_comes_later(void **state)
+{
+    struct fix *f = *state;
+
+    put_at(f, "web", "old", 100);
+    join(f, &f->a, &(struct hub_filter){ .since_ms = 500, .tail = -1 });
+    put_at(f, "web", "new", 100);
+    pull(&f->a);
+    assert_string_equal(str_c(&f->a.got), "web:new ");
+}
+
+static void tail_counts_lines_also_inside_what_came_together(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *last = NULL;
+
+    put(f, "web", "1\n2\n3");
+    put(f, "db", "4");
+    put(f, "web", "5\n6\n7");
+    join(f, &f->a, &(struct hub_filter){ .tag = "web", .tail = 4 });
+    pull(&f->a);
+    assert_string_equal(str_c(&f->a.got), "web:3 web:5 web:6 web:7 ");
+    join(f, &f->b, &(struct hub_filter){ .tail = 2 });
+    pull(&f->b);
+    assert_string_equal(str_c(&f->b.got), "web:6 web:7 ");
+    last = hub_last(f->hub, "service/web/1", 5);
+    assert_string_equal(last, "  | 2\n  | 3\n  | 5\n  | 6\n  | 7");
+}
+
+static void a_piece_of_a_line_stays_by_itself(void **state)
+{
+    struct fix *f = *state;
+    const struct hub_text *t;
+    uint64_t lost;
+
+    join(f, &f->a, &only_new);
+    put(f, "web", "before");
+    hub_put(f->hub, &(struct hub_text){ .tag = "web",
+                                        .source = "service/web/1",
+                                        .time_ms = 1000,
+                                        .partial = true,
+                                        .text = "a piece",
+                                        .len = 7 });
+    put(f, "web", "its end");
+    assert_int_equal(hub_next(f->a.sub, &lost)->len, 6);
+    t = hub_next(f->a.sub, &lost);
+    assert_true(t->partial);
+    assert_int_equal(t->len, 7);
+    assert_int_equal(t->lines, 1);
+    assert_memory_equal(t->text, "a piece", 7);
+    assert_int_equal(hub_next(f->a.sub, &lost)->len, 7);
+}
+
+/* What a reader has of a numbered flood must be in order, and whole. */
+static void check_numbers(struct reader *r, size_t *next)
+{
+    const struct hub_text *t;
+    uint64_t lost;
+
+    while ((t = hub_next(r->sub, &lost)) != NULL) {
+        const char *line = t->text;
+
+        *next += lost;
+        for (size_t i = 0; i < t->lines; i++) {
+            assert_int_equal(strtoul(line, NULL, 10), *next);
+            (*next)++;
+            line = (const char *)memchr(line, '\n', t->len + 1) + 1;
+        }
+        assert_ptr_equal(line, t->text + t->len + 1);
+    }
+}
+
+static void
+a_numbered_flood_is_in_order_and_lost_lines_are_counted(void **state)
+{
+    struct fix *f = *state;
+    struct str some = { 0 };
+    size_t a = 0, b = 0, count = 0;
+    unsigned seed = 7;
+
+    join(f, &f->a, &only_new);
+    join(f, &f->b, &only_new);
+    for (int i = 0; i < 20000; i++) {
+        size_t lines = 1 + (size_t)rand_r(&seed) % 40;
+
+        for (size_t j = 0; j < lines; j++)
+            str_printf(&some, "%s%zu some text behind it, some more",
+                       j > 0 ? "\n" : "", count++);
+        put_at(f, "web", str_c(&some), 1000 + i / 50);
+        str_cut(&some, 0);
+        if (i % 3 == 0)
+            check_numbers(&f->a, &a);
+        if (i % 15000 == 14999) /* late: it has lost some */
+            check_numbers(&f->b, &b);
+    }
+    check_numbers(&f->a, &a);
+    check_numbers(&f->b, &b);
+    assert_int_equal(a, count);
+    assert_int_equal(b, count);
+    str_release(&some);
+}
+
+static void between_begin_and_commit_nobody_is_woken(void **state)
+{
+    struct fix *f = *state;
+
+    join(f, &f->a, &only_new);
+    hub_begin(f->hub);
+    put(f, "web", "1");
+    put(f, "db", "2");
+    assert_int_equal(f->a.wakes, 0);
+    hub_commit(f->hub);
+    assert_int_equal(f->a.wakes, 1);
+    pull(&f->a);
+    assert_string_equal(str_c(&f->a.got), "web:1 db:2 ");
+}
+
+/* ---- back-pressure --------------------------------------------------------
+ */
+
+static const struct hub_filter patient = { .since_ms = -1,
+                                           .tail = -1,
+                                           .patient = true };
+
+static void on_full(bool full, void *user)
+{
+    str_add((struct str *)user, full ? "full " : "on ");
+}
+
+static void put_megabytes(struct fix *f, int count)
+{
+    for (int i = 0; i < count * 8; i++)
+        put_big(f, "web", ((size_t)128 << 10) - 1);
+}
+
+static void tick(struct fix *f, int times)
+{
+    for (int i = 0; i < times; i++)
+        hub_tick(f->hub);
+}
+
+static void a_patient_one_makes_the_hub_full_until_it_has_read(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str said = { 0 };
+    uint64_t lost;
+
+    hub_on_full(f->hub, on_full, &said);
+    join(f, &f->a, &patient);
+    put_megabytes(f, 2);
+    assert_false(hub_is_full(f->hub));
+    put(f, "web", "one more");
+    assert_true(hub_is_full(f->hub));
+    for (int i = 0; i < 8; i++)
+        hub_next(f->a.sub, &lost);
+    assert_true(hub_is_full(f->hub)); /* not on and off at every line */
+    hub_next(f->a.sub, &lost);
+    assert_false(hub_is_full(f->hub));
+    assert_string_equal(str_c(&said), "full on ");
+}
+
+static void others_hold_nothing_up(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str said = { 0 };
+
+    hub_on_full(f->hub, on_full, &said);
+    join(f, &f->a, &only_new);
+    join(f, &f->b, &patient);
+    f->b.pull_in_wake = true;
+    put_megabytes(f, 20);
+    assert_int_equal(f->b.lost, 0);
+    pull(&f->a);
+    assert_true(f->a.lost > 0);
+    assert_string_equal(str_c(&said), "");
+}
+
+static void who_takes_nothing_for_long_is_not_waited_for(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str said = { 0 };
+    uint64_t lost;
+
+    hub_on_full(f->hub, on_full, &said);
+    join(f, &f->a, &patient);
+    put_megabytes(f, 3);
+    tick(f, HUB_PATIENCE - 1);
+    assert_true(hub_is_full(f->hub));
+    hub_next(f->a.sub, &lost); /* it lives: from the beginning */
+    tick(f, HUB_PATIENCE);
+    assert_true(hub_is_full(f->hub));
+    tick(f, 1);
+    assert_string_equal(str_c(&said), "full on ");
+
+    put_megabytes(f, 8);
+    assert_false(hub_is_full(f->hub));
+    hub_next(f->a.sub, &lost); /* it is back, and told what it lost */
+    assert_true(lost > 0);
+    assert_true(hub_is_full(f->hub));
+    pull(&f->a);
+    assert_false(hub_is_full(f->hub));
+}
+
+static void one_that_leaves_holds_nothing_up_any_more(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str said = { 0 };
+
+    hub_on_full(f->hub, on_full, &said);
+    join(f, &f->a, &patient);
+    put_megabytes(f, 3);
+    leave(&f->a);
+    assert_string_equal(str_c(&said), "full on ");
+}
+
+static void when_nobody_asks_any_more_it_is_never_full(void **state)
+{
+    struct fix *f = *state;
+    cleanup_str struct str said = { 0 };
+
+    hub_on_full(f->hub, on_full, &said);
+    join(f, &f->a, &patient);
+    put_megabytes(f, 3);
+    hub_on_full(f->hub, NULL, NULL);
+    assert_false(hub_is_full(f->hub));
+    put_megabytes(f, 12);
+    pull(&f->a);
+    assert_true(f->a.lost > 0);
+    assert_string_equal(str_c(&said), "full ");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -474,6 +759,18 @@ int main(void)
         TEST(what_waits_can_be_read_after_the_end),
         TEST(the_last_lines_of_a_source_make_an_error_message),
         TEST(a_long_line_is_cut_in_an_error_message),
+        TEST(lines_put_at_once_and_one_by_one_are_the_same),
+        TEST(who_has_read_the_newest_gets_only_what_is_added),
+        TEST(since_asks_no_line_that_comes_later),
+        TEST(tail_counts_lines_also_inside_what_came_together),
+        TEST(a_piece_of_a_line_stays_by_itself),
+        TEST(a_numbered_flood_is_in_order_and_lost_lines_are_counted),
+        TEST(between_begin_and_commit_nobody_is_woken),
+        TEST(a_patient_one_makes_the_hub_full_until_it_has_read),
+        TEST(others_hold_nothing_up),
+        TEST(who_takes_nothing_for_long_is_not_waited_for),
+        TEST(one_that_leaves_holds_nothing_up_any_more),
+        TEST(when_nobody_asks_any_more_it_is_never_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

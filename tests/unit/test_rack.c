@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/control.h"
+#include "logs/hub.h"
 #include "net/httpc.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
@@ -133,6 +134,7 @@ static int setup(void **state)
     *state = f;
     if (rack_new(&f->rack, &f->loop, f->socket, 300, &err) < 0)
         return -1;
+    f->rack->tick_ms = 20; /* who sleeps is not waited for long */
     return httpc_new(&f->client, &f->loop, endpoint, NULL, &err);
 }
 
@@ -574,6 +576,78 @@ session_of_a_sleeping_client_lives_and_is_told_how_it_stands(void **state)
     read_until(f, fd, a, "\"state\":\"exited\"");
     close(fd);
     wait_sessions(f, NO_SESSIONS);
+}
+
+static void push_output(struct fix *f, const struct str *text)
+{
+    struct str frame = { 0 };
+    char head[8] = { 1,
+                     0,
+                     0,
+                     0,
+                     (char)(text->len >> 24),
+                     (char)(text->len >> 16),
+                     (char)(text->len >> 8),
+                     (char)text->len };
+
+    str_add_len(&frame, head, 8);
+    str_add_len(&frame, text->s, text->len);
+    fake_engine_push(f->fake, "/containers/web1/attach", frame.s, frame.len);
+    str_release(&frame);
+}
+
+static void output_waits_for_a_start_that_sleeps_and_none_is_lost(void **state)
+{
+    struct fix *f = *state;
+    struct asked *a = &f->asked[0];
+    struct str text = { 0 };
+    const char *at;
+    int fd;
+
+    f->rack->tick_ms = 60000;
+    fd = start_and_sleep(f);
+    for (int i = 0; i < 60000; i++)
+        str_printf(&text, "number %d %0200d\n", i, 0);
+    push_output(f, &text);
+    for (int i = 0; i < 300 && !hub_is_full(f->rack->runs->hub); i++)
+        run_for(f, 10);
+    assert_true(hub_is_full(f->rack->runs->hub));
+    call(f, 1, "GET", "/logs?app=demo&tail=1", NULL);
+    never_has(&f->asked[1], "number 59999 ");
+
+    read_until(f, fd, a, "number 59999 ");
+    never_has(a, "\"type\":\"lost\",");
+    at = str_c(&a->got);
+    for (int i = 0; i < 60000; i++) {
+        at = strstr(at, "number ");
+        assert_non_null(at);
+        at += strlen("number ");
+        assert_int_equal(strtol(at, NULL, 10), i);
+    }
+    str_release(&text);
+    close(fd);
+    wait_sessions(f, NO_SESSIONS);
+}
+
+static void lines_come_as_text_where_that_is_asked_for(void **state)
+{
+    struct fix *f = *state;
+    cleanup_free char *body = start_body(f, ",\"text\":true");
+    struct asked *a = ask(f, 0, "POST", "/start", body);
+    struct str text = { 0 };
+
+    wait_for(a, "\"type\":\"ready\"");
+    str_add(&text, "one\n\"two\"\n");
+    push_output(f, &text);
+    wait_for(a,
+             "\"source\":\"service/web\",\"stream\":\"stdout\",\"bytes\":10}\n"
+             "one\n\"two\"\n");
+    never_has(a, "\"type\":\"log\"");
+    call(f, 1, "GET", "/logs?app=demo&text=1&tail=1", NULL);
+    has(&f->asked[1], "\"bytes\":6}\n\"two\"\n{\"type\":\"end\"");
+    call(f, 1, "GET", "/logs?app=demo&tail=1", NULL);
+    has(&f->asked[1], "\"line\":\"\\\"two\\\"\"}\n{\"type\":\"end\"");
+    str_release(&text);
 }
 
 static void what_was_missed_is_told_as_soon_as_all_is_read(void **state)
@@ -1176,6 +1250,8 @@ int main(void)
         T(log_reader_gets_its_end_with_the_session),
         T(line_of_many_megabytes_does_not_end_the_session),
         T(session_of_a_sleeping_client_lives_and_is_told_how_it_stands),
+        T(output_waits_for_a_start_that_sleeps_and_none_is_lost),
+        T(lines_come_as_text_where_that_is_asked_for),
         T(what_was_missed_is_told_as_soon_as_all_is_read),
         T(client_that_sleeps_through_the_end_hears_it_later),
         T(clients_that_never_awake_keep_no_rack_from_ending),
