@@ -89,6 +89,10 @@ $(B)/bin/test_%: $(B)/tests/unit/test_%.o $(B)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
+$(B)/bin/floor: $(call obj,tests/bench/floor.c tests/bench/floor_calls.c) $(B)/libtested.a
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS))
 $(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID) $(REAPER)
 	@rm -f $@
 	@ar rcs $@ $^
@@ -147,7 +151,7 @@ chaos: all
 soak: all
 	images/setup.sh jq perl && images/build.sh --if-needed base redis
 	tests/chaos/soak.sh $(or $(N),300)
-bench: all
+bench: all $(B)/bin/floor
 	images/setup.sh jq time
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
 	    images/build.sh --if-needed && tests/bench/bench.sh
