@@ -136,7 +136,7 @@ check:
 # The end-to-end tests, on the engine that answers or one started here.
 # E2E names files: make e2e E2E=tests/e2e/start.bats
 E2E ?= $(wildcard tests/e2e/*.bats)
-e2e: all
+e2e: all $(B)/bin/floor
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
 	    images/build.sh --if-needed && prove -f -o -e 'timeout 1200 bats --tap' $(E2E)
 # The same on other engines, beside the first: ENGINES="podman docker28", or any

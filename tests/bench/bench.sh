@@ -6,8 +6,8 @@
 #   RUNS=5 tests/bench/bench.sh            a short one: RUNS=1 make bench
 #   PARTS="starts growth idle logs"        only some of it
 #   GROWTH="1 5 20 50"                     numbers of services
+#   PEER=none                              without the peer
 #   BENCH_JSON=FILE                        every figure, for programs
-#   COMPOSE_PLUGIN=...                     see peer.sh
 #
 # In a round everything is measured once, cvx, the peer and the floor next to
 # each other, so that what else the machine does falls on all of them. Without
@@ -31,7 +31,7 @@ export CVX_POOL_MB=0 # but where it is what is measured
 clean_up() {
     racks_remove
     [ ${#compose[@]} = 0 ] ||
-        "${compose[@]}" -p cvx-bench down -v -t 0 >/dev/null 2>&1 || true
+        env HOME="$home" "${compose[@]}" -p cvx-bench down -v -t 0 >/dev/null 2>&1 || true
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
@@ -41,10 +41,10 @@ part() { [[ $parts = *" $1 "* ]]; }
 title() {
     local engine
 
-    engine=$(api_curl GET /version | jq -r '"\(.Platform.Name // "engine" |
-        split(" ")[0]) \(.Version), \(.KernelVersion)"')
-    echo "$("$cvx" version | head -n 1) beside ${peer_name:-no peer}; $engine;" \
-        "$(nproc) CPUs; $runs round$([ "$runs" = 1 ] || echo s): median (min-max)"
+    engine=$(api_curl GET /version | jq -r '"engine \(.Version)"')
+    echo "cvx $("$cvx" version --json | jq -r '.client.version // .version')," \
+        "${peer_name:-no peer}, $engine, $(nproc) CPUs;" \
+        "$runs round$([ "$runs" = 1 ] || echo s): median (min-max)"
 }
 
 rack_new warm
@@ -61,7 +61,6 @@ title
 ! part growth || growth_rows
 ! part idle || idle_rows
 if part logs && [ -x "$top/tests/bench/logs.sh" ]; then
-    echo
-    CVX=$cvx RUNS=$runs "$top/tests/bench/logs.sh"
+    CVX=$cvx RUNS=$runs HOME=$home "$top/tests/bench/logs.sh"
 fi
 [ -z "${BENCH_JSON:-}" ] || times_json >"$BENCH_JSON"

@@ -70,6 +70,8 @@ net "network: no icc" \
     '{"Options":{"com.docker.network.bridge.enable_icc":"false"}}'
 choice "default bridge" "-m bridge" "create,start remove"
 choice "no network" "-m none" "create,start remove"
+choice "host's network" "-m host" "create,start remove"
+choice "network disabled" '-m none -c {"NetworkDisabled":true}' "create,start remove"
 choice "no network, connected later" "-m none" \
     "network create,start,disconnect=none,connect $stop"
 
@@ -107,7 +109,7 @@ for run in $(seq "$runs"); do
     echo "round $run of $runs" >&2
     for title in "${titles[@]}"; do
         # shellcheck disable=SC2086
-        lines=$($floor ${command[$title]})
+        lines=$($floor ${command[$title]}) || continue # said why
         read -r made gone < <(split "$title" <<<"$lines")
         times["$title/made"]+="$made "
         times["$title/gone"]+="$gone "
@@ -117,6 +119,7 @@ done
 first=${titles[0]}
 printf '%-46s %22s %9s %22s\n' "$count containers, $runs runs: ms" "there (min - max)" each "gone (min - max)"
 for title in "${titles[@]}"; do
+    has "$title/made" || continue
     m=$(median "$title/made") g=$(median "$title/gone")
     awk -v t="$title" -v m="$m" -v g="$g" -v n="$count" -v m0="$(median "$first/made")" \
         -v ml="$(sorted "$title/made" | head -n 1)" -v mh="$(sorted "$title/made" | tail -n 1)" \

@@ -36,24 +36,31 @@
 #define SUBJECTS_MAX 200
 #define STEPS_MAX    16
 #define IMAGES_MAX   16
+#define PHASES_MAX   16
 
 struct phase {
-    struct floor_rack *rack;
-    struct floor_subject *subjects;
-    size_t count, len;
+    const char *text;
     struct {
         const struct floor_step *step;
         char *arg;
         atomic_llong ns;
     } steps[STEPS_MAX];
+    size_t len;
+    struct floor_run *run;
     atomic_size_t next; /* subject whose turn it is */
     atomic_bool failed;
 };
 
-struct options {
-    size_t count, at_once, image_count;
+/* What is asked for, and what came of it. */
+struct floor_run {
+    struct floor_rack rack;
+    struct floor_subject subjects[SUBJECTS_MAX];
+    size_t count, at_once;
     const char *images[IMAGES_MAX];
-    bool steps;
+    size_t image_count;
+    struct phase phases[PHASES_MAX];
+    size_t phase_count;
+    bool print_steps;
 };
 
 static volatile sig_atomic_t stopped;
@@ -83,7 +90,7 @@ static bool take_step(struct phase *p, size_t i, struct floor_subject *s)
 
     if (step->once && s->index > 0)
         return true;
-    if (step->run(p->rack, s, p->steps[i].arg, &err) < 0) {
+    if (step->run(&p->run->rack, s, p->steps[i].arg, &err) < 0) {
         if (!atomic_exchange(&p->failed, true))
             fprintf(stderr, "floor: %s: %s\n", step->name, err.msg);
         return false;
@@ -97,19 +104,19 @@ static void *work(void *arg)
     struct phase *p = arg;
     size_t n;
 
-    while ((n = atomic_fetch_add(&p->next, 1)) < p->count)
+    while ((n = atomic_fetch_add(&p->next, 1)) < p->run->count)
         for (size_t i = 0; i < p->len; i++)
-            if (stopped || p->failed || !take_step(p, i, &p->subjects[n]))
+            if (stopped || p->failed || !take_step(p, i, &p->run->subjects[n]))
                 return NULL;
     return NULL;
 }
 
-static void run_threads(struct phase *p, size_t at_once)
+static void run_threads(struct phase *p)
 {
     pthread_t threads[SUBJECTS_MAX];
     size_t made = 0;
 
-    while (made < at_once && made < p->count &&
+    while (made < p->run->at_once && made < p->run->count &&
            pthread_create(&threads[made], NULL, work, p) == 0)
         made++;
     if (made == 0)
@@ -118,103 +125,65 @@ static void run_threads(struct phase *p, size_t at_once)
         pthread_join(threads[i], NULL);
 }
 
-/* "connect=pool,unpause": 0, or -1 and said what is wrong. */
-static int parse(struct phase *p, const char *text)
-{
-    while (*text != '\0') {
-        size_t len = strcspn(text, ",="), rest = strcspn(text, ",");
-        const struct floor_step *step = floor_step_find(text, len);
-
-        if (step == NULL || p->len == STEPS_MAX) {
-            fprintf(stderr, "floor: unknown step, or too many: %s\n", text);
-            return -1;
-        }
-        if (rest > len)
-            p->steps[p->len].arg = str_dup_len(text + len + 1, rest - len - 1);
-        p->steps[p->len++].step = step;
-        text += rest + (text[rest] == ',');
-    }
-    return 0;
-}
-
 static void print_means(const struct phase *p)
 {
     for (size_t i = 0; i < p->len; i++) {
-        size_t times = p->steps[i].step->once ? 1 : p->count;
+        size_t times = p->steps[i].step->once ? 1 : p->run->count;
 
         printf("  %s=%.1f", p->steps[i].step->name,
                (double)p->steps[i].ns / 1e6 / (double)times);
     }
 }
 
-static int run_phase(struct phase *p, const char *text,
-                     const struct options *options)
+static bool run_phase(struct phase *p)
 {
     int64_t begin = now_ns();
 
-    if (parse(p, text) < 0)
-        return -1;
-    run_threads(p, options->at_once);
+    run_threads(p);
     if (p->failed || stopped)
-        return -1;
-    printf("%s %.1f", text, (double)(now_ns() - begin) / 1e6);
-    if (options->steps)
+        return false;
+    printf("%s %.1f", p->text, (double)(now_ns() - begin) / 1e6);
+    if (p->run->print_steps)
         print_means(p);
     printf("\n");
-    return 0;
-}
-
-static void phase_release(struct phase *p)
-{
-    for (size_t i = 0; i < p->len; i++)
-        free(p->steps[i].arg);
+    return true;
 }
 
 /* ---- the run --------------------------------------------------------------
  */
 
 /* After a failure: what is there goes, and nobody asks how fast. */
-static void tidy(struct floor_rack *rack, struct floor_subject *subjects,
-                 size_t count, char **phases)
+static void tidy(struct floor_run *r)
 {
     const struct floor_step *remove = floor_step_find("remove", 6);
     const struct floor_step *forget = floor_step_find("no-network", 10);
     struct err err;
 
-    for (size_t i = 0; i < count; i++)
-        if (subjects[i].id != NULL)
-            remove->run(rack, &subjects[i], NULL, &err);
-    for (; *phases != NULL; phases++) {
-        struct phase p = { 0 };
-
-        parse(&p, *phases);
-        for (size_t i = 0; i < p.len; i++)
-            if (strcmp(p.steps[i].step->name, "network") == 0)
-                forget->run(rack, NULL, p.steps[i].arg, &err);
-        phase_release(&p);
-    }
+    for (size_t i = 0; i < r->count; i++)
+        if (r->subjects[i].id != NULL)
+            remove->run(&r->rack, &r->subjects[i], NULL, &err);
+    for (size_t i = 0; i < r->phase_count; i++)
+        for (size_t j = 0; j < r->phases[i].len; j++)
+            if (strcmp(r->phases[i].steps[j].step->name, "network") == 0)
+                forget->run(&r->rack, NULL, r->phases[i].steps[j].arg, &err);
 }
 
-static int run(struct floor_rack *rack, const struct options *o, char **phases)
+static int run(struct floor_run *r)
 {
-    struct floor_subject subjects[SUBJECTS_MAX] = { 0 };
-    int rc = 0;
+    bool good = true;
 
-    for (size_t i = 0; i < o->count; i++)
-        subjects[i] = (struct floor_subject){
-            .index = i, .image = o->images[i % o->image_count], .output = -1
+    for (size_t i = 0; i < r->count; i++)
+        r->subjects[i] = (struct floor_subject){
+            .index = i, .image = r->images[i % r->image_count], .output = -1
         };
-    for (char **text = phases; rc == 0 && *text != NULL; text++) {
-        struct phase p = { .rack = rack,
-                           .subjects = subjects,
-                           .count = o->count };
-
-        rc = run_phase(&p, *text, o);
-        phase_release(&p);
-    }
-    tidy(rack, subjects, o->count, phases);
-    return rc == 0 ? 0 : 1;
+    for (size_t i = 0; good && i < r->phase_count; i++)
+        good = run_phase(&r->phases[i]);
+    tidy(r);
+    return good ? 0 : 1;
 }
+
+/* ---- the command line -----------------------------------------------------
+ */
 
 static int usage(void)
 {
@@ -241,34 +210,80 @@ static const cJSON *json_option(const char *text)
     return json;
 }
 
-static size_t count_option(const char *text)
+static size_t count_option(const char *text, long max)
 {
     long n;
 
-    if (!str_to_long(text, 1, SUBJECTS_MAX, &n)) {
-        fprintf(stderr, "floor: not 1 to %d: %s\n", SUBJECTS_MAX, text);
+    if (!str_to_long(text, 1, max, &n)) {
+        fprintf(stderr, "floor: not 1 to %ld: %s\n", max, text);
         exit(64);
     }
     return (size_t)n;
 }
 
-static bool read_option(int c, struct options *o, struct floor_rack *r)
+static void read_option(int c, struct floor_run *r)
 {
     switch (c) {
-    case 'n': o->count = count_option(optarg); return true;
-    case 'j': o->at_once = count_option(optarg); return true;
-    case 'c': r->container = json_option(optarg); return true;
-    case 'e': r->endpoint = json_option(optarg); return true;
-    case 'w': r->network = json_option(optarg); return true;
-    case 'm': r->joined = optarg; return true;
-    case 'a': r->prefix = optarg; return true;
-    case 's': o->steps = true; return true;
+    case 'n':
+        r->count = count_option(optarg, SUBJECTS_MAX);
+        break;
+    case 'j':
+        r->at_once = count_option(optarg, SUBJECTS_MAX);
+        break;
+    case 'c':
+        r->rack.container = json_option(optarg);
+        break;
+    case 'e':
+        r->rack.endpoint = json_option(optarg);
+        break;
+    case 'w':
+        r->rack.network = json_option(optarg);
+        break;
+    case 'm':
+        r->rack.joined = optarg;
+        break;
+    case 'a':
+        r->rack.prefix = optarg;
+        break;
+    case 's':
+        r->print_steps = true;
+        break;
     case 'i':
-        if (o->image_count == IMAGES_MAX)
-            return false;
-        o->images[o->image_count++] = optarg;
-        return true;
-    default: return false;
+        if (r->image_count < IMAGES_MAX)
+            r->images[r->image_count++] = optarg;
+        break;
+    default:
+        exit(usage());
+    }
+}
+
+/* "connect=pool" */
+static void read_step(struct phase *p, const char *text, size_t len)
+{
+    size_t name = strcspn(text, ",=");
+    const struct floor_step *step = floor_step_find(text, name);
+
+    if (step == NULL || p->len == STEPS_MAX) {
+        fprintf(stderr, "floor: %s: %.*s\n",
+                step == NULL ? "no such step" : "too many steps", (int)name,
+                text);
+        exit(64);
+    }
+    if (len > name)
+        p->steps[p->len].arg = str_dup_len(text + name + 1, len - name - 1);
+    p->steps[p->len++].step = step;
+}
+
+static void read_phase(struct floor_run *r, const char *text)
+{
+    struct phase *p = &r->phases[r->phase_count++];
+    size_t len;
+
+    p->text = text;
+    p->run = r;
+    for (; *text != '\0'; text += len + (text[len] == ',')) {
+        len = strcspn(text, ",");
+        read_step(p, text, len);
     }
 }
 
@@ -282,24 +297,26 @@ static const char *engine_socket(void)
     return "/var/run/docker.sock";
 }
 
+/* What it has of memory it has until its end. */
 int main(int argc, char **argv)
 {
-    struct options o = { .count = 6, .at_once = SUBJECTS_MAX };
-    struct floor_rack rack = { .socket = engine_socket() };
+    struct floor_run *r = xcalloc(1, sizeof(*r));
     struct sigaction action = { .sa_handler = on_signal };
-    int c, status;
+    int c;
 
+    r->count = 6;
+    r->at_once = SUBJECTS_MAX;
+    r->rack.socket = engine_socket();
+    r->rack.name = xasprintf("floor-%d", (int)getpid());
     while ((c = getopt(argc, argv, "n:i:j:c:e:w:m:a:s")) != -1)
-        if (!read_option(c, &o, &rack))
-            return usage();
-    if (optind == argc)
+        read_option(c, r);
+    if (optind == argc || argc - optind > PHASES_MAX)
         return usage();
-    if (o.image_count == 0)
-        o.images[o.image_count++] = "cvx/base:trixie";
+    for (int i = optind; i < argc; i++)
+        read_phase(r, argv[i]);
+    if (r->image_count == 0)
+        r->images[r->image_count++] = "cvx/base:trixie";
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    rack.name = xasprintf("floor-%d", (int)getpid());
-    status = run(&rack, &o, argv + optind);
-    free(rack.name);
-    return status;
+    return run(r);
 }

@@ -88,12 +88,14 @@ static int post(const struct floor_rack *r, const struct floor_subject *s,
 /* ---- what is asked --------------------------------------------------------
  */
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the command line's JSON. */
 /* Objects are laid over objects, anything else replaces. */
 static void lay_over(cJSON *under, const cJSON *over)
 {
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, over) {
+    cJSON_ArrayForEach(item, over)
+    {
         cJSON *old = cJSON_GetObjectItemCaseSensitive(under, item->string);
 
         if (cJSON_IsObject(old) && cJSON_IsObject(item))
@@ -106,15 +108,29 @@ static void lay_over(cJSON *under, const cJSON *over)
                                   cJSON_Duplicate(item, 1));
     }
 }
+/* NOLINTEND(misc-no-recursion) */
+
+/* A network that is there, or a mode that is none. */
+static bool is_engines(const char *name)
+{
+    return strcmp(name, "bridge") == 0 || strcmp(name, "host") == 0 ||
+           strcmp(name, "none") == 0;
+}
 
 /* The engine's own, or one of ours: then its name begins as all ours do. */
 static char *network_name(const struct floor_rack *r, const char *arg)
 {
     if (arg == NULL)
         return xstrdup(r->name);
-    if (strcmp(arg, "none") == 0 || strcmp(arg, "bridge") == 0)
+    if (is_engines(arg))
         return xstrdup(arg);
     return xasprintf("%s-%s", r->name, arg);
+}
+
+static void add_label(cJSON *root, const struct floor_rack *r)
+{
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "Labels"), "floor",
+                            r->name);
 }
 
 /* The first address is the gateway's. */
@@ -143,11 +159,10 @@ static cJSON *make_container(const struct floor_rack *r,
 
     cJSON_AddStringToObject(root, "Image", s->image);
     cJSON_AddItemToObject(root, "Entrypoint", cJSON_CreateStringArray(argv, 2));
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "Labels"), "floor",
-                            r->name);
+    add_label(root, r);
     host = cJSON_AddObjectToObject(root, "HostConfig");
     cJSON_AddStringToObject(host, "NetworkMode", net);
-    if (strcmp(net, "none") != 0) {
+    if (!is_engines(net) || strcmp(net, "bridge") == 0) {
         ends = cJSON_AddObjectToObject(root, "NetworkingConfig");
         ends = cJSON_AddObjectToObject(ends, "EndpointsConfig");
         cJSON_AddItemToObject(ends, net, make_endpoint(r, s));
@@ -162,6 +177,7 @@ static cJSON *make_network(const struct floor_rack *r, const char *name)
     char subnet[64];
 
     cJSON_AddStringToObject(root, "Name", name);
+    add_label(root, r);
     if (r->prefix != NULL && strcmp(name, r->name) == 0) {
         snprintf(subnet, sizeof(subnet), "%s.0/24", r->prefix);
         pools = cJSON_AddArrayToObject(cJSON_AddObjectToObject(root, "IPAM"),

@@ -19,10 +19,10 @@ struct err;
 
 /* What all containers of a run have in common. */
 struct floor_rack {
-    const char *socket;    /* of the engine */
-    char *name;            /* "floor-PID": its network, its containers' prefix */
-    const char *joined;    /* network a container is created on; NULL: ours */
-    const char *prefix;    /* "10.9.8": static addresses in it; NULL: none */
+    const char *socket; /* of the engine */
+    char *name;         /* "floor-PID": its network, its containers' prefix */
+    const char *joined; /* network a container is created on; NULL: ours */
+    const char *prefix; /* "10.9.8": static addresses in it; NULL: none */
     const cJSON *container, *network, *endpoint; /* laid over what we ask */
 };
 
@@ -30,7 +30,7 @@ struct floor_rack {
 struct floor_subject {
     size_t index;
     const char *image;
-    char *id; /* NULL: there is none */
+    char *id;   /* NULL: there is none */
     int output; /* its attached stream, or -1 */
 };
 

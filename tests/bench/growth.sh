@@ -56,7 +56,7 @@ growth_round() {
 growth_rows() {
     local n few=${growth_counts[0]} many=${growth_counts[-1]} what
 
-    [[ " ${growth_counts[*]} " != *" 5 "* ]] || few=5
+    [[ " ${growth_counts[*]} " != *" 5 "* ]] || [ "$many" -le 5 ] || few=5
     for what in start stop; do
         slope "growth $what" "$few" "$many"
         slope "floor growth $what" "$few" "$many"
@@ -65,11 +65,11 @@ growth_rows() {
     head_line "growth: equal services, s"
     for what in start stop; do
         for n in "${growth_counts[@]}"; do
-            row "$what of $n service$([ "$n" = 1 ] || echo s)" "growth $what $n" \
+            compare "$what of $n service$([ "$n" = 1 ] || echo s)" "growth $what $n" \
                 "peer growth $what $n" "floor growth $what $n"
         done
-        row "each one more, $few to $many" "growth $what each" \
+        compare "$what of one more, $few to $many" "growth $what each" \
             "peer growth $what each" "floor growth $what each"
     done
-    row "rackd beside $many, MB" "rackd MB $many"
+    compare "rackd beside $many, MB" "rackd MB $many"
 }

@@ -28,8 +28,7 @@ idle_measure() {
     cd "$(growth_app $idle_services)"
     "$cvx" start --json --detach -a growth >"$work/events" </dev/null
     note "calls" "$(jq -r 'select(.type == "ready").engine_calls' "$work/events")"
-    [ ${#compose[@]} = 0 ] ||
-        timed "peer idle start" "${compose[@]}" -p cvx-bench up -d --wait
+    peer compose.yaml "peer idle start" up -d --wait
     pid=$(rackd_pid)
     for run in $(seq $((runs * 4))); do
         timed "ps" "$cvx" ps -a growth
@@ -37,7 +36,7 @@ idle_measure() {
         [ "$run" -gt "$runs" ] || {
             note "ps MB" "$(most_mb "$cvx" ps -a growth)"
             [ ${#compose[@]} = 0 ] || note "peer ps MB" \
-                "$(most_mb "${compose[@]}" -p cvx-bench ps)"
+                "$(HOME=$home most_mb "${compose[@]}" -p cvx-bench ps)"
         }
     done
     for run in $(seq "$runs"); do
@@ -45,16 +44,16 @@ idle_measure() {
         note "rackd CPU" "$(cpu_percent "$pid" 2)"
     done
     "$cvx" stop -a growth >/dev/null
-    [ ${#compose[@]} = 0 ] || timed "peer idle stop" "${compose[@]}" -p cvx-bench down -t 10
+    peer compose.yaml "peer idle stop" down -t 10
     rackd_stop
 }
 
 idle_rows() {
     head_line "beside $idle_services services"
-    row "ps, s" "ps" "peer ps"
-    row "ps, MB at most" "ps MB" "peer ps MB"
-    row "rackd, MB resident" "rackd MB"
-    row "rackd, % CPU when idle" "rackd CPU"
+    compare "ps, s" "ps" "peer ps"
+    compare "ps, MB at most" "ps MB" "peer ps MB"
+    compare "rackd, MB resident" "rackd MB"
+    compare "rackd, % CPU when idle" "rackd CPU"
     printf '  engine calls of that start: %s, %s for each container\n' \
         "$(median calls)" "$(awk -v c="$(median calls)" -v n=$idle_services \
             'BEGIN {printf "%.1f", c / n}')"

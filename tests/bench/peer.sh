@@ -12,7 +12,10 @@ done
 # ---- the peer: version 2, as a plugin or on its own --------------------------
 
 compose=() peer_name=
-if docker compose version >/dev/null 2>&1; then
+home=$HOME # the plugin may be in it
+if [ "${PEER:-}" = none ]; then
+    echo "PEER=none: the peer's columns stay empty" >&2
+elif docker compose version >/dev/null 2>&1; then
     compose=(docker compose)
 elif docker-compose version --short 2>/dev/null | grep -q '^v\?2'; then
     compose=(docker-compose)
@@ -27,8 +30,8 @@ peer() {
     local file=$1 name=$2
 
     shift 2
-    [ ${#compose[@]} = 0 ] ||
-        timed "$name" "${compose[@]}" -p cvx-bench -f "$file" "$@"
+    [ ${#compose[@]} = 0 ] || timed "$name" env HOME="$home" \
+        "${compose[@]}" -p cvx-bench -f "$file" "$@"
 }
 
 # ---- racks ------------------------------------------------------------------

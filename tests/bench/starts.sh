@@ -49,6 +49,7 @@ warm_round() {
     cvx_start "warm start, new rackd"
     cvx_stop "warm stop"
     cvx_start "warm start"
+    ! knows timings || "$cvx" timings -a bench >"$work/timings" || true
     cvx_stop "warm stop"
     rackd_stop
 }
@@ -103,12 +104,15 @@ starts_round() {
 
 starts_rows() {
     head_line "five resources + one service, s"
-    row "cold start" "cold start" "peer start" "floor start"
-    row "warm start, new rackd" "warm start, new rackd" "peer start" "floor start"
-    row "warm start" "warm start" "peer start" "floor start"
-    row "warm start with pool" "pool start" "peer start" "floor start"
-    row "teardown" "warm stop" "peer stop" "floor stop"
-    row "teardown, peer with an init" "warm stop" "peer stop, init" "floor stop"
-    row "teardown after a cold start" "cold stop"
-    row "teardown with pool" "pool stop"
+    compare "cold start" "cold start" "peer start" "floor start"
+    compare "warm start, new rackd" "warm start, new rackd" "peer start" "floor start"
+    compare "warm start" "warm start" "peer start" "floor start"
+    compare "warm start with pool" "pool start" "peer start" "floor start"
+    compare "teardown" "warm stop" "peer stop" "floor stop"
+    compare "teardown, peer with an init" "warm stop" "peer stop, init" "floor stop"
+    compare "teardown after a cold start" "cold stop"
+    compare "teardown with pool" "pool stop"
+    [ -s "$work/timings" ] || return 0
+    printf '\nwhere the last warm start spent its time\n'
+    sed 's/^/  /' "$work/timings"
 }

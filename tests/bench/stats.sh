@@ -18,11 +18,17 @@ timed() {
     note "$name" "$(awk -v ns=$((end - begin)) 'BEGIN {printf "%.4f", ns / 1e9}')"
 }
 
-has() { [ -n "${times[$1]:-}" ]; }
+has() { [ -n "$1" ] && [ -n "${times[$1]:-}" ]; }
 sorted() { tr ' ' '\n' <<<"${times[$1]}" | grep . | sort -g; }
 median() {
     sorted "$1" | awk '{v[NR] = $1} END {
         print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'
+}
+
+# row TITLE NAME: where there is nothing to compare with.
+row() {
+    printf '  %-30s %8.3f  (%.3f - %.3f)\n' "$1" "$(median "$2")" \
+        "$(sorted "$2" | head -n 1)" "$(sorted "$2" | tail -n 1)"
 }
 
 # ---- the table: TITLE, ours, the peer's, how many times, the engine's floor,
@@ -53,12 +59,13 @@ head_line() { # TITLE
         "${peer_name:-(no peer)}" 'peer/us' "engine's floor" us/floor
 }
 
-row() { # TITLE OURS PEER FLOOR
-    local line
+compare() { # TITLE OURS [PEER [FLOOR]]
+    local ours=$2 peer=${3:-} floor=${4:-} line
 
-    has "$2" || has "$3" || has "$4" || return 0
-    line=$(printf '  %-30s  %s  %s  %s  %s  %s' "$1" "$(cell "$2")" "$(cell "$3")" \
-        "$(times_of "$3" "$2")" "$(cell "$4")" "$(times_of "$2" "$4")")
+    has "$ours" || has "$peer" || has "$floor" || return 0
+    line=$(printf '  %-30s  %s  %s  %s  %s  %s' "$1" "$(cell "$ours")" \
+        "$(cell "$peer")" "$(times_of "$peer" "$ours")" "$(cell "$floor")" \
+        "$(times_of "$ours" "$floor")")
     sed 's/ *$//' <<<"$line"
 }
 
@@ -67,7 +74,7 @@ row() { # TITLE OURS PEER FLOOR
 slope() {
     local name=$1 few=$2 many=$3 value
 
-    has "$name $few" && has "$name $many" || return 0
+    [ "$many" -gt "$few" ] && has "$name $few" && has "$name $many" || return 0
     while read -r value; do
         note "$name each" "$value"
     done < <(paste -d' ' <(tr ' ' '\n' <<<"${times["$name $few"]}" | grep .) \
