@@ -95,6 +95,9 @@ choice "> pool: connect, unpause, rename" "-m pool" \
 choice "> pool: unpause, rename" "" \
     "network create,start,pause unpause,rename $stop"
 choice "> start of a created one" "" "network create start $stop"
+choice "> stop, with an init" "-c {\"HostConfig\":{\"Init\":true}}" \
+    "network create,start stop $stop"
+choice "> kill" "" "network create,start kill $stop"
 
 # The phases between the network (or, handed over, the last of them) and the
 # removal; the removal is the rest.

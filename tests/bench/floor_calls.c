@@ -267,6 +267,7 @@ STEP_POST(start)
 STEP_POST(pause)
 STEP_POST(unpause)
 STEP_POST(kill)
+STEP_POST(stop)
 
 static int step_rename(const struct floor_rack *r, struct floor_subject *s,
                        const char *arg, struct err *err)
@@ -350,6 +351,7 @@ static const struct floor_step steps[] = {
     { "connect", false, step_connect },
     { "disconnect", false, step_disconnect },
     { "kill", false, step_kill },
+    { "stop", false, step_stop },
     { "remove", false, step_remove },
     { "no-network", true, step_no_network },
 };
