@@ -14,11 +14,11 @@ cvx_stop() { # TIME-NAME
     timed "$1" "$cvx" stop -a bench
 }
 
-pool_is_full() {
-    "$cvx" templates --json | jq -se '
-        [.. | objects | select(has("pool")) | .pool]
-        | length > 0 and all(. == "ready")' >/dev/null
+# Every template says how its pool is.
+pools() {
+    "$cvx" templates --json | jq -c '[.. | objects | select(has("pool")) | .pool]'
 }
+pool_is_full() { pools | jq -e 'length > 0 and all(. == "ready")' >/dev/null; }
 
 # wait_until SECONDS COMMAND...
 wait_until() {
@@ -59,7 +59,9 @@ pool_round() {
     rack_use warm
     unset CVX_POOL_MB
     "$cvx" templates build "${images[@]}" -a bench >/dev/null
-    if ! wait_until 60 pool_is_full; then
+    if [ "$(pools)" = '[]' ]; then
+        echo "this cvx has no warm pool: its row is left out" >&2
+    elif ! wait_until 60 pool_is_full; then
         echo "the pool was not full after 60 s: its row is left out" >&2
     else
         cvx_start "pool start"
@@ -109,7 +111,8 @@ starts_rows() {
     compare "warm start" "warm start" "peer start" "floor start"
     compare "warm start with pool" "pool start" "peer start" "floor start"
     compare "teardown" "warm stop" "peer stop" "floor stop"
-    compare "teardown, peer with an init" "warm stop" "peer stop, init" "floor stop"
+    ! has "peer stop, init" || compare "teardown, peer with an init" "warm stop" \
+        "peer stop, init" "floor stop"
     compare "teardown after a cold start" "cold stop"
     compare "teardown with pool" "pool stop"
     [ -s "$work/timings" ] || return 0
