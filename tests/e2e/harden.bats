@@ -229,6 +229,22 @@ start_flood() {
     rackd=$(rackd_pid)
 }
 
+@test "twenty services: rackd needs 15 MB at most" {
+    app twenty < <(
+        echo services:
+        for i in $(seq 20); do
+            echo "  s$i: {image: $WEB_IMAGE, command: exec sleep 600, termination: {grace: 1}}"
+        done
+    )
+    "$CVX" start --detach
+    rackd=$(rackd_pid)
+    [ "$(session_census | wc -l)" = 21 ]
+    echo "# $(memory_of "$rackd" VmRSS) kB" >&3
+    is_sanitized "$rackd" || [ "$(memory_of "$rackd" VmRSS)" -lt 15360 ]
+    "$CVX" stop -a twenty
+    rack_is_empty
+}
+
 @test "a flood of output: rackd stays small and answers, whoever reads" {
     start_flood
     sleep 1

@@ -79,23 +79,10 @@ is_as_before() {
 
 # ---- a session, and its end ----------------------------------------------------
 
-pair() {
-    app pair <<YML
-resources:
-  cache: {type: redis}
-services:
-  web:
-    image: $WEB_IMAGE
-    command: |
-      $(web_command)
-    port: 3000
-    resources: [cache]
-    volumes: ["files:/data"]
-YML
-}
+pair_with_files() { pair 'volumes: ["files:/data"]'; }
 
-pair_runs() {
-    pair
+guarded_pair_runs() {
+    pair_with_files
     listing >"$RACK_HOME/before"
     start_json "$@"
     wait_event ready
@@ -127,13 +114,13 @@ all_is_gone() {
 }
 
 @test "kill -9 of rackd" {
-    pair_runs
+    guarded_pair_runs
     kill -9 "$rackd"
     all_is_gone
 }
 
 @test "kill -9 of cvx and rackd" {
-    pair_runs
+    guarded_pair_runs
     kill -9 "$cvx_pid" "$rackd"
     all_is_gone
 }
@@ -142,7 +129,7 @@ all_is_gone() {
 group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 
 @test "kill -9 of the whole process group, cvx's and rackd's" {
-    pair
+    pair_with_files
     listing >"$RACK_HOME/before"
     setsid bash -c 'echo $$ >group; "$0" start --json >"$1" & wait' "$CVX" "$events" \
         </dev/null >/dev/null 2>&1 3>&- &
@@ -156,7 +143,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 }
 
 @test "kill -9 of rackd and the process: the container does it alone" {
-    pair_runs
+    guarded_pair_runs
     kill -STOP "$rackd" # or it would start another
     kill -9 "$(reaper_process)"
     kill -9 "$rackd"
@@ -164,7 +151,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 }
 
 @test "kill -9 of rackd, and its container is removed: the process does it alone" {
-    pair_runs
+    guarded_pair_runs
     kill -STOP "$rackd"
     api DELETE "/containers/$(reaper_container)?force=1"
     kill -9 "$rackd"
@@ -172,7 +159,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 }
 
 @test "SIGSTOP, then SIGKILL" {
-    pair_runs
+    guarded_pair_runs
     kill -STOP "$rackd"
     sleep 1
     [ "$(rack_census | wc -l)" = 5 ]
@@ -182,7 +169,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 
 @test "the terminal closes while rackd is killed" {
     command -v script || skip "script(1) is not installed"
-    pair
+    pair_with_files
     listing >"$RACK_HOME/before"
     : >typescript
     script -qfc "$CVX start" typescript </dev/null >/dev/null 2>&1 3>&- &
@@ -195,7 +182,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 }
 
 @test "kill -9 of rackd while the start is under way" {
-    pair
+    pair_with_files
     listing >"$RACK_HOME/before"
     for delay in 0.05 0.15 0.3 0.5; do
         "$CVX" env >/dev/null # a rackd, whose pid can be asked for
@@ -210,7 +197,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 # ---- only what is its own ------------------------------------------------------
 
 @test "only what carries both its rack's and its own rackd's label is removed" {
-    pair_runs
+    guarded_pair_runs
     owner=$(api GET "/containers/$(reaper_container)/json" | jq -r '.Config.Labels["cvx.owner"]')
     [ -n "$owner" ]
     one=$(container_create "$WEB_IMAGE" "$(jq -cn --arg o "$owner" \
@@ -274,7 +261,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 
 @test "doctor: the reapers, without and with a session" {
     [[ $(doctor_says) == "ok: ready: "* ]]
-    pair_runs
+    guarded_pair_runs
     [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
     "$CVX" doctor | grep -F "a container on the engine and a process here stand by"
     stop_json INT
@@ -283,7 +270,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 
 @test "doctor: another path to the engine's socket is as good" {
     relay
-    pair_runs
+    guarded_pair_runs
     [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
     api GET "/containers/$(reaper_container)/json" | jq -er '.Mounts[].Source' |
         grep -x "$RACK_HOME/relay.sock"
@@ -294,7 +281,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 
 @test "doctor: a socket that a container cannot use is said, and the process does it alone" {
     relay ,mode=600,user=65534
-    pair
+    pair_with_files
     listing >"$RACK_HOME/before"
     start_json
     wait_event ready
@@ -310,7 +297,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 # ---- the two themselves --------------------------------------------------------
 
 @test "the container has no network, no capabilities, a read-only root, and is small" {
-    pair_runs
+    guarded_pair_runs
     api GET "/containers/$(reaper_container)/json" >"$RACK_HOME/reaper"
     jq -e '.HostConfig | .NetworkMode == "none" and .ReadonlyRootfs and
         .CapDrop == ["ALL"] and (.CapAdd // []) == [] and (.Privileged | not) and
@@ -331,7 +318,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 }
 
 @test "both are there with the first session, and gone with the last" {
-    pair_runs --detach
+    guarded_pair_runs --detach
     end_json
     reaper=$(reaper_container) process=$(reaper_process)
     "$CVX" start --detach -a second
@@ -354,7 +341,7 @@ is_another_reaper() {
 }
 
 @test "the container killed or removed by hand is made again, and works" {
-    pair_runs
+    guarded_pair_runs
     first=$(reaper_container)
     api POST "/containers/$first/kill"
     wait_for 8 is_another_reaper "$first"
@@ -368,7 +355,7 @@ is_another_reaper() {
 }
 
 @test "the process killed by hand is started again, and works" {
-    pair_runs
+    guarded_pair_runs
     first=$(reaper_process)
     kill -9 "$first"
     wait_for 3 eval '[ -n "$(reaper_process)" ] && [ "$(reaper_process)" != "'"$first"'" ]'
@@ -383,7 +370,7 @@ is_another_reaper() {
 is_another_process() { [ "$(reaper_process)" != "$1" ]; }
 
 @test "the process killed again and again is given up; the container goes with the session" {
-    pair_runs
+    guarded_pair_runs
     for i in 1 2 3 4 5 6; do
         process=$(reaper_process)
         kill -9 "$process"
@@ -397,7 +384,7 @@ is_another_process() { [ "$(reaper_process)" != "$1" ]; }
 }
 
 @test "rackd stopped for a while and continued: the session lives" {
-    pair_runs
+    guarded_pair_runs
     reaper=$(reaper_container) process=$(reaper_process)
     kill -STOP "$rackd"
     sleep 3

@@ -205,19 +205,7 @@ YML
 }
 
 @test "two sessions of one app at once do not meet" {
-    app twice <<YML
-resources:
-  cache: {type: redis}
-services:
-  web:
-    image: $WEB_IMAGE
-    command: |
-      $(web_command)
-    port: 3000
-    resources: [cache]
-YML
-    start_json
-    wait_event ready
+    pair_runs
     first_events=$events first_pid=$cvx_pid first=$(service_url web)
     events=$RACK_HOME/events2
     start_json

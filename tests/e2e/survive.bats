@@ -11,23 +11,6 @@ teardown() {
     rack_down
 }
 
-# A web server and a redis, in a session that goes on when something ends.
-pair_runs() {
-    app pair <<YML
-resources:
-  cache: {type: redis}
-services:
-  web:
-    image: $WEB_IMAGE
-    command: |
-      $(web_command)
-    port: 3000
-    resources: [cache]
-YML
-    start_json --no-exit-on-failure
-    wait_event ready
-}
-
 # lone COMMAND: a session of one service.
 lone() {
     app lone <<YML
@@ -71,7 +54,7 @@ ends_whole() {
 # ---- containers ------------------------------------------------------------
 
 @test "docker kill: an exit by name, and both come back at their places" {
-    pair_runs
+    pair_runs --no-exit-on-failure
     api POST "/containers/$(containers_of service web)/kill"
     api POST "/containers/$(containers_of resource cache)/kill"
     wait_for 10 warned "service web ended: exit status 137 (killed by SIGKILL)"
@@ -85,7 +68,7 @@ ends_whole() {
 }
 
 @test "docker rm -f: a removal by name, and others are made at their places" {
-    pair_runs
+    pair_runs --no-exit-on-failure
     web=$(containers_of service web)
     cache=$(containers_of resource cache)
     api DELETE "/containers/$web?force=1"
@@ -127,7 +110,7 @@ ends_whole() {
 # ---- the network -----------------------------------------------------------
 
 @test "docker network disconnect: connected again, by its name and address" {
-    pair_runs
+    pair_runs --no-exit-on-failure
     web=$(containers_of service web)
     cache=$(containers_of resource cache)
     net=$(session_network "$web")
@@ -248,7 +231,8 @@ other() {
 }
 
 others_down() {
-    [ ${#others_pids[@]} = 0 ] || kill -INT "${others_pids[@]}" 2>/dev/null || true
+    [ ${#others_pids[@]} -gt 0 ] || return 0 # a wait for nobody waits for all
+    kill -INT "${others_pids[@]}" 2>/dev/null || true
     wait "${others_pids[@]}" 2>/dev/null || true
     others_pids=()
 }

@@ -10,25 +10,9 @@ teardown() {
     rack_down
 }
 
-pair() {
-    app pair <<YML
-resources:
-  cache: {type: redis}
-services:
-  web:
-    image: $WEB_IMAGE
-    command: |
-      $(web_command)
-    port: 3000
-    resources: [cache]
-YML
-}
-
 # ends_with SIGNAL STATUS
 ends_with() {
-    pair
-    start_json
-    wait_event ready
+    pair_runs
     stop_json "$1"
     [ "$cvx_status" = "$2" ]
     rack_is_empty
@@ -39,17 +23,13 @@ ends_with() {
 @test "SIGHUP: tidy" { ends_with HUP 0; }
 
 @test "a service that obeys SIGTERM is asked, and its last words are heard" {
-    pair
-    start_json
-    wait_event ready
+    pair_runs
     stop_json INT
     logged web bye
 }
 
 @test "cvx killed with -9: the lease is gone, and so is the session" {
-    pair
-    start_json
-    wait_event ready
+    pair_runs
     kill -9 "$cvx_pid"
     wait "$cvx_pid" || true
     cvx_pid=
@@ -128,9 +108,7 @@ YML
 }
 
 @test "rackd told to end tears its sessions down" {
-    pair
-    start_json
-    wait_event ready
+    pair_runs
     pid=$("$CVX" rackd status --json | jq .pid)
     kill -TERM "$pid"
     end_json
@@ -139,9 +117,7 @@ YML
 }
 
 @test "what a killed rackd left is gone by itself" {
-    pair
-    start_json
-    wait_event ready
+    pair_runs
     [ "$(session_census | wc -l)" = 3 ]
     kill -9 "$(rackd_pid)"
     wait_for 3 rack_is_empty

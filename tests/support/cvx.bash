@@ -179,6 +179,30 @@ perl -MIO::Socket::INET -e '$| = 1; $SIG{TERM} = sub { print "bye\n"; exit 0 }; 
 PERL
 }
 
+# pair [YAML]: an app of two, that web server and a redis which it lists; YAML:
+# more of the server, in flow style.
+pair() {
+    app pair <<YML
+resources:
+  cache: {type: redis}
+services:
+  web:
+    image: $WEB_IMAGE
+    command: |
+      $(web_command)
+    port: 3000
+    resources: [cache]
+    ${1:-}
+YML
+}
+
+# pair_runs [ARGS]: the same, started and ready.
+pair_runs() {
+    pair
+    start_json "$@"
+    wait_event ready
+}
+
 # logged TAG LINE: such a line has been told.
 logged() {
     jq -e -s --arg t "$1" --arg l "$2" \

@@ -62,8 +62,7 @@ static void on_closed(void *user)
     ((struct fix *)user)->closed = true;
 }
 
-/* ---- the engine's script
- * ------------------------------------------------------ */
+/* ---- the engine's script ------------------------------------------------- */
 
 void answer(struct fix *f, const char *method, const char *path, int status,
             const char *body)
@@ -94,12 +93,29 @@ void answer_late(struct fix *f, const char *method, const char *path,
                        .status = status, .body = body, .delay_ms = ms });
 }
 
+static void answer_open(struct fix *f, const char *method, const char *path)
+{
+    fake_engine_on(f->fake, method, path,
+                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+}
+
+void script_container(struct fix *f, const char *id)
+{
+    cleanup_free char *base = xasprintf("/containers/%s", id);
+    cleanup_free char *attach = xasprintf("%s/attach", base);
+    cleanup_free char *start = xasprintf("%s/start", base);
+    cleanup_free char *halt = xasprintf("%s/stop", base);
+
+    answer_open(f, "POST", attach);
+    answer(f, "POST", start, 204, NULL);
+    answer(f, "POST", halt, 204, NULL);
+    answer(f, "DELETE", base, 204, NULL);
+}
+
 void session_fix_script(struct fix *f)
 {
-    fake_engine_on(f->fake, "GET", "/events?filters=%7B%22label",
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
-    fake_engine_on(f->fake, "GET", "/events?filters=%7B%22network",
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
+    answer_open(f, "GET", "/events?filters=%7B%22label");
+    answer_open(f, "GET", "/events?filters=%7B%22network");
     answer(f, "GET", "/_ping", 200, "OK");
     answer(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}");
     answer(f, "DELETE", "/networks/net1", 204, NULL);
@@ -108,15 +124,8 @@ void session_fix_script(struct fix *f)
            "{\"Id\":\"db1\"}");
     answer(f, "POST", "/containers/create?name=app-s1-web-1", 201,
            "{\"Id\":\"web1\"}");
-    fake_engine_on(f->fake, "POST", "/containers/db1/attach",
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
-    fake_engine_on(f->fake, "POST", "/containers/web1/attach",
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
-    answer(f, "POST", "/containers/db1/start", 204, NULL);
-    answer(f, "POST", "/containers/web1/start", 204, NULL);
-    answer(f, "POST", "/containers/web1/stop", 204, NULL);
-    answer(f, "DELETE", "/containers/db1", 204, NULL);
-    answer(f, "DELETE", "/containers/web1", 204, NULL);
+    script_container(f, "db1");
+    script_container(f, "web1");
 }
 
 static void make_plan(struct fix *f)

@@ -44,6 +44,9 @@ int session_fix_teardown(void **state);
 /* What a good engine says to this app; again after a new fake engine. */
 void session_fix_script(struct fix *f);
 
+/* What it says to another container, once that has been created. */
+void script_container(struct fix *f, const char *id);
+
 void answer(struct fix *f, const char *method, const char *path, int status,
             const char *body);
 void answer_never(struct fix *f, const char *method, const char *path);

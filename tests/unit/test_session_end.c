@@ -29,8 +29,7 @@ static void second_stop_does_not_wait_for_the_grace(void **state)
 {
     struct fix *f = *state;
 
-    fake_engine_on(f->fake, "POST", "/containers/web1/stop",
-                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    answer_never(f, "POST", "/containers/web1/stop");
     become_ready(f);
     session_stop(f->session, "once", false, 0);
     assert_false(loop_run_until(&f->loop, &f->gone, 100));
@@ -98,12 +97,11 @@ static void busy_network_is_asked_for_again(void **state)
 static void service_that_ends_is_started_again(void **state)
 {
     struct fix *f = *state;
-    bool never = false;
 
     become_ready(f);
     push_die(f, "web1", 137);
     fake_engine_finish(f->fake, "/containers/web1/attach");
-    loop_run_until(&f->loop, &never, 1300);
+    run_for(f, 1300);
     assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 2);
     assert_event(f, "service web exited");
     assert_event(f, "warning service web ended: exit status 137 (killed by "
@@ -130,13 +128,12 @@ static void last_lines_are_shown_with_the_error(void **state)
     static const char frame[] = "\2\0\0\0\0\0\0\x0f"
                                 "no such option\n";
     struct fix *f = *state;
-    bool never = false;
 
     f->spec.exit_on_failure = true;
     become_ready(f);
     fake_engine_push(f->fake, "/containers/web1/attach", frame,
                      sizeof(frame) - 1);
-    loop_run_until(&f->loop, &never, 20);
+    run_for(f, 20);
     push_die(f, "web1", 2);
     wait_gone(f);
     assert_event(f, "its last lines:\n  | no such option");
@@ -145,7 +142,6 @@ static void last_lines_are_shown_with_the_error(void **state)
 static void service_removed_by_hand_is_made_again(void **state)
 {
     struct fix *f = *state;
-    bool never = false;
 
     become_ready(f);
     fake_engine_on(
@@ -154,7 +150,7 @@ static void service_removed_by_hand_is_made_again(void **state)
                                .body = "{\"message\":\"No such container\"}",
                                .times = 1 });
     push_die(f, "web1", 137);
-    loop_run_until(&f->loop, &never, 2000);
+    run_for(f, 2000);
     assert_int_equal(
         fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
     finish(f);
@@ -163,7 +159,6 @@ static void service_removed_by_hand_is_made_again(void **state)
 static void lost_events_are_listened_for_again(void **state)
 {
     struct fix *f = *state;
-    bool never = false;
 
     become_ready(f);
     answer(f, "GET", "/containers/json", 200,
@@ -171,7 +166,7 @@ static void lost_events_are_listened_for_again(void **state)
            "\"Labels\":{}},{\"Id\":\"web1\",\"Names\":[\"/b\"],\"State\":"
            "\"exited\",\"Labels\":{}}]");
     fake_engine_finish(f->fake, "/events");
-    loop_run_until(&f->loop, &never, 2000);
+    run_for(f, 2000);
     /* those of containers and those of the network, again */
     assert_int_equal(fake_engine_asked(f->fake, "/events"), 4);
     assert_event(f, "warning the engine went away");

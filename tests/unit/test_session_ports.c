@@ -16,21 +16,6 @@
 #include "base/vec.h"
 #include "support/looptest.h"
 
-/* A container of the script that session_fix_script() does not know. */
-static void script_container(struct fix *f, const char *id)
-{
-    cleanup_free char *base = xasprintf("/containers/%s", id);
-    cleanup_free char *attach = xasprintf("%s/attach", base);
-    cleanup_free char *start = xasprintf("%s/start", base);
-    cleanup_free char *halt = xasprintf("%s/stop", base);
-
-    fake_engine_on(f->fake, "POST", attach,
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
-    answer(f, "POST", start, 204, NULL);
-    answer(f, "POST", halt, 204, NULL);
-    answer(f, "DELETE", base, 204, NULL);
-}
-
 /* ---- volumes, files, ports
  * ------------------------------------------------- */
 
@@ -64,7 +49,6 @@ static void kept_volumes_stay_and_others_go(void **state)
     add_mount(&f->web->container, add_volume(f, "files", false, -1));
     answer(f, "POST", "/volumes/create", 201, "{}");
     answer(f, "DELETE", "/volumes/app-s1-files", 204, NULL);
-    answer(f, "POST", "/containers/db1/stop", 204, NULL);
     become_ready(f);
     assert_true(place_of(f, "/volumes/create") <
                 place_of(f, "/containers/create"));

@@ -13,21 +13,6 @@
 #include "base/vec.h"
 #include "support/looptest.h"
 
-/* A container of the script that session_fix_script() does not know. */
-static void script_container(struct fix *f, const char *id)
-{
-    cleanup_free char *base = xasprintf("/containers/%s", id);
-    cleanup_free char *attach = xasprintf("%s/attach", base);
-    cleanup_free char *start = xasprintf("%s/start", base);
-    cleanup_free char *halt = xasprintf("%s/stop", base);
-
-    fake_engine_on(f->fake, "POST", attach,
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
-    answer(f, "POST", start, 204, NULL);
-    answer(f, "POST", halt, 204, NULL);
-    answer(f, "DELETE", base, 204, NULL);
-}
-
 static void service_starts_after_the_resource_it_lists(void **state)
 {
     struct fix *f = *state;
@@ -245,12 +230,11 @@ static void no_address_pool_is_said(void **state)
 static void resource_that_ends_before_it_is_ready_is_an_error(void **state)
 {
     struct fix *f = *state;
-    bool never = false;
 
     f->plan.resources.v[0].probe = PROBE_REDIS;
     f->plan.resources.v[0].port = 6379;
     begin(f);
-    loop_run_until(&f->loop, &never, 100);
+    run_for(f, 100);
     push_die(f, "db1", 127);
     wait_gone(f);
     assert_int_equal(f->status, 127);

@@ -25,17 +25,9 @@
 static void next_is(struct fix *f, const char *create, const char *id)
 {
     cleanup_free char *body = xasprintf("{\"Id\":\"%s\"}", id);
-    cleanup_free char *base = xasprintf("/containers/%s", id);
-    cleanup_free char *attach = xasprintf("%s/attach", base);
-    cleanup_free char *start = xasprintf("%s/start", base);
-    cleanup_free char *halt = xasprintf("%s/stop", base);
 
     answer(f, "POST", create, 201, body);
-    fake_engine_on(f->fake, "POST", attach,
-                   &(struct fake_answer){ .how = FAKE_ENGINE_OPEN });
-    answer(f, "POST", start, 204, NULL);
-    answer(f, "POST", halt, 204, NULL);
-    answer(f, "DELETE", base, 204, NULL);
+    script_container(f, id);
 }
 
 /* docker rm -f, as the engine tells it. */
@@ -527,8 +519,7 @@ static void engine_without_network_events_is_used_without_them(void **state)
 /* It takes every connection and answers nothing, as under SIGSTOP. */
 static void hang(struct fix *f)
 {
-    fake_engine_on(f->fake, NULL, "/",
-                   &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
+    answer_never(f, NULL, "/");
 }
 
 static unsigned count_of(const struct fix *f, const char *text)
