@@ -89,6 +89,10 @@ $(B)/bin/test_%: $(B)/tests/unit/test_%.o $(B)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS)) -lcmocka
+$(B)/bin/floor: $(call obj,tests/bench/floor.c tests/bench/floor_calls.c) $(B)/libtested.a
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(CFLAGS) $^ -o $@ $(shell pkg-config --libs $(RACK_PKGS))
 $(B)/libtested.a: $(call obj,$(RACK_SRC) $(SUP_SRC) $(filter-out cli/main.c,$(CLI_SRC))) $(LLHTTP_O) $(BUILD_ID) $(REAPER)
 	@rm -f $@
 	@ar rcs $@ $^
@@ -132,7 +136,7 @@ check:
 # The end-to-end tests, on the engine that answers or one started here.
 # E2E names files: make e2e E2E=tests/e2e/start.bats
 E2E ?= $(wildcard tests/e2e/*.bats)
-e2e: all
+e2e: all $(B)/bin/floor
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
 	    images/build.sh --if-needed && prove -f -o -e 'timeout 1200 bats --tap' $(E2E)
 # The same on other engines, beside the first: ENGINES="podman docker28", or any
@@ -147,7 +151,7 @@ chaos: all
 soak: all
 	images/setup.sh jq perl && images/build.sh --if-needed base redis
 	tests/chaos/soak.sh $(or $(N),300)
-bench: all
+bench: all $(B)/bin/floor
 	images/setup.sh jq time
 	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
 	    images/build.sh --if-needed && tests/bench/bench.sh
