@@ -27,6 +27,9 @@ say() { echo "$*" >&2; }
 
 answers() { (api_use "$1" && api_answers); }
 
+# Also one that its parent has not asked for yet.
+has_ended() { [ ! -e "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status"; }
+
 # ---- engines: each sets `host` and `enter`, or prints why not ---------------
 
 started=()
@@ -48,7 +51,8 @@ podman_inside() {
 }
 
 podman_dir=/var/tmp/cvx-podman
-podman_stop() { kill "$(cat $podman_dir/pid)" 2>/dev/null; }
+podman_pid() { cat "$podman_dir/pid"; }
+podman_stop() { kill "$(podman_pid)" 2>/dev/null; }
 
 podman_start() {
     CONTAINERS_CONF=$podman_dir/containers.conf setsid unshare -m \
@@ -81,41 +85,61 @@ up_podman() {
     return 1
 }
 
-# Kills, stops and starts an engine for tests/chaos, which knows no other's ways.
-# A second Docker keeps its containerd as a child, which a kill takes along.
-control() {
-    local pid=
+docker28_run=/run/engine-docker28
+docker28_pid() { cat "$docker28_run/dockerd.pid"; }
+docker28_stop() { "$tools/engine-docker28" down; }
+docker28_release() { kill "$(cat "$out/docker28.hold")" 2>/dev/null; }
 
-    case $1 in
-    podman) pid=$(cat $podman_dir/pid) ;;
-    docker28) pid=$(cat /run/engine-docker28/dockerd.pid 2>/dev/null) ;;
-    esac
-    case $2 in
-    kill) kill -9 "$pid" ;;
-    stop) kill "$pid" ;;
-    start)
-        if [ "$1" = podman ]; then podman_start; else "$tools/engine-docker28" up >/dev/null; fi
-        return
-        ;;
-    esac
-    for _ in $(seq 300); do
-        [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" || return 0
-        sleep 0.1
-    done
+# Its mounts stay when it is killed: a new dockerd in new mounts would not find
+# the containers that the old one ran. And what it was started with.
+docker28_hold() {
+    local pid
+
+    pid=$(docker28_pid)
+    cat "/proc/$pid/cmdline" >"$out/docker28.command"
+    setsid nsenter -t "$pid" -m -n sleep infinity >/dev/null 2>&1 </dev/null 9>&- &
+    echo $! >"$out/docker28.hold"
+    started+=(docker28_release)
 }
 
-docker28_stop() { "$tools/engine-docker28" down; }
+docker28_start() {
+    rm -f "$docker28_run/dockerd.pid"
+    # shellcheck disable=SC2016
+    xargs -0 sh -c 'setsid "$0" "$@" >>'"$docker28_run/log"' 2>&1 </dev/null 9>&- &' \
+        nsenter -t "$(cat "$out/docker28.hold")" -m -n <"$out/docker28.command"
+}
 
 up_docker28() {
-    local sock=unix:///run/engine-docker28/docker.sock
+    local sock=unix://$docker28_run/docker.sock
 
     [ -x "$tools/engine-docker28" ] || { echo "no second engine"; return 1; }
     [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
     answers "$sock" || started+=(docker28_stop)
     host=$("$tools/engine-docker28" up) || { echo "it does not start"; return 1; }
+    docker28_hold
     # From where we are, not from the engine's namespaces: /sys is another there.
     control="nsenter -t $$ -m -n $here/engines.sh --control docker28"
     enter="$tools/engine-docker28 exec" # its ports are reachable there only
+}
+
+# Kills, stops and starts an engine for tests/chaos, which knows no other's ways.
+# A second Docker keeps its containerd as a child, which a kill takes along.
+control() { # ENGINE kill|stop|start
+    local pid signal=KILL
+
+    [ "$2" != start ] || {
+        "$1_start"
+        return
+    }
+    [ "$2" != stop ] || signal=TERM
+    pid=$("$1_pid")
+    kill -s $signal "$pid"
+    for _ in $(seq 300); do
+        has_ended "$pid" && return
+        sleep 0.1
+    done
+    say "ERROR: $1 (process $pid) does not end"
+    return 1
 }
 
 # ---- images ------------------------------------------------------------------
