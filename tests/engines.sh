@@ -30,7 +30,7 @@ answers() { (api_use "$1" && api_answers); }
 # Also one that its parent has not asked for yet.
 has_ended() { [ ! -e "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status"; }
 
-# ---- engines: each sets `host` and `enter`, or prints why not ---------------
+# ---- engines: each sets `host`, `enter` and `sees`, or prints why not --------
 
 started=()
 stop_all() {
@@ -120,6 +120,7 @@ up_docker28() {
     # From where we are, not from the engine's namespaces: /sys is another there.
     control="nsenter -t $$ -m -n $here/engines.sh --control docker28"
     enter="$tools/engine-docker28 exec" # its ports are reachable there only
+    sees=$docker28_run                  # its root is another one
 }
 
 # Kills, stops and starts an engine for tests/chaos, which knows no other's ways.
@@ -191,7 +192,7 @@ row() {
 }
 
 run_engine() {
-    local name=$1 host= enter= control= why version tap
+    local name=$1 host= enter= sees= control= why version tap
 
     case $name in
     podman | docker28) why=$out/why; up_"$name" >"$why" || {
@@ -206,7 +207,8 @@ run_engine() {
     read -r version api <<<"$(version_of "$host")"
     tap=$out/$(tr -c 'a-z0-9\n' - <<<"$name").tap
     say "== $name: version $version, API $api, $host"
-    CHAOS_ON=yes CHAOS_ENGINE=$control DOCKER_HOST=$host $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
+    CHAOS_ON=yes CHAOS_ENGINE=$control ENGINE_SEES=$sees DOCKER_HOST=$host \
+        $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
     row "$name" "$version" "$api" "$tap" >>"$out/table"
 }
 

@@ -259,15 +259,17 @@ kept_start() {
 
 # ---- the doctor ----------------------------------------------------------------
 
-# relay [SOCAT OPTIONS]: the engine's socket under another path, ./relay.sock.
+# relay [SOCAT OPTIONS]: the engine's socket under another path, $relay, that the
+# engine itself finds: one with a root of its own has few files of this machine.
 relay() {
     command -v socat || skip "socat is not installed"
     [[ $DOCKER_HOST == unix://* ]] || skip "the engine is not on a unix socket"
-    socat "UNIX-LISTEN:$RACK_HOME/relay.sock,fork${1:-}" \
+    relay=${ENGINE_SEES:-$RACK_HOME}/relay-$CVX_TEST_RUN-$BATS_TEST_NUMBER.sock
+    socat "UNIX-LISTEN:$relay,fork${1:-}" \
         "UNIX-CONNECT:${DOCKER_HOST#unix://}" 3>&- &
     echo $! >>"$BATS_FILE_TMPDIR/relays" # until its reapers have ended
-    wait_for 5 test -S "$RACK_HOME/relay.sock"
-    DOCKER_HOST=unix://$RACK_HOME/relay.sock
+    wait_for 5 test -S "$relay"
+    DOCKER_HOST=unix://$relay
 }
 
 doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.level): \(.text)"'; }
@@ -286,7 +288,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
     pair_runs
     [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
     api GET "/containers/$(reaper_container)/json" | jq -er '.Mounts[].Source' |
-        grep -x "$RACK_HOME/relay.sock"
+        grep -x "$relay"
     kill -STOP "$rackd"
     kill -9 "$(reaper_process)" "$rackd"
     all_is_gone
