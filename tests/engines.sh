@@ -41,22 +41,40 @@ stop_all() {
 trap stop_all EXIT
 
 # Mounts of its own: two Podmans must not share /run/containers, where the one
-# takes the other's DNS server for its own.
-podman_inside() {
+# takes the other's DNS server for its own. They stay when it is killed, or it
+# would forget what runs; in new ones it must think that the machine is new.
+podman_dir=/var/tmp/cvx-podman
+podman_mounts() {
     mount --make-rprivate /
     mkdir -p /run/containers
     mount -t tmpfs tmpfs /run/containers
-    exec podman --root "$1/storage" --runroot /run/containers/storage \
-        --tmpdir "$1/tmp" system service --time=0 "unix://$1/podman.sock"
+    rm -rf "$podman_dir/tmp"
+    touch /run/containers/ours
+    exec sleep infinity
 }
 
-podman_dir=/var/tmp/cvx-podman
+podman_hold() {
+    setsid unshare -m bash "$here/engines.sh" --podman-mounts >/dev/null 2>&1 </dev/null 9>&- &
+    echo $! >"$podman_dir/hold"
+    started+=(podman_release)
+    for _ in $(seq 100); do
+        ! nsenter -t $! -m test -e /run/containers/ours 2>/dev/null || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
 podman_pid() { cat "$podman_dir/pid"; }
 podman_stop() { kill "$(podman_pid)" 2>/dev/null; }
+podman_release() { kill "$(cat "$podman_dir/hold")" 2>/dev/null; }
+
+# Not a test's: its directories go, and what the engine runs would miss them.
+own_environment() { cd / && exec env -i PATH="$PATH" HOME=/root "$@"; }
 
 podman_start() {
-    CONTAINERS_CONF=$podman_dir/containers.conf setsid unshare -m \
-        bash "$here/engines.sh" --podman-inside "$podman_dir" \
+    own_environment CONTAINERS_CONF=$podman_dir/containers.conf setsid nsenter -t "$(cat "$podman_dir/hold")" -m \
+        podman --root "$podman_dir/storage" --runroot /run/containers/storage \
+        --tmpdir "$podman_dir/tmp" system service --time=0 "unix://$podman_dir/podman.sock" \
         >>"$podman_dir/log" 2>&1 </dev/null 9>&- &
     echo $! >"$podman_dir/pid"
 }
@@ -73,6 +91,7 @@ up_podman() {
     if ! answers "$host"; then
         "$root/images/engine.sh" --podman-settings >"$dir/containers.conf"
         : >"$dir/log"
+        podman_hold || { echo "it cannot have mounts of its own"; return 1; }
         podman_start
         started+=(podman_stop)
     fi
@@ -103,10 +122,12 @@ docker28_hold() {
 }
 
 docker28_start() {
+    local command
+
+    mapfile -d '' -t command <"$out/docker28.command"
     rm -f "$docker28_run/dockerd.pid"
-    # shellcheck disable=SC2016
-    xargs -0 sh -c 'setsid "$0" "$@" >>'"$docker28_run/log"' 2>&1 </dev/null 9>&- &' \
-        nsenter -t "$(cat "$out/docker28.hold")" -m -n <"$out/docker28.command"
+    own_environment setsid nsenter -t "$(cat "$out/docker28.hold")" -m -n "${command[@]}" \
+        >>"$docker28_run/log" 2>&1 </dev/null 9>&- &
 }
 
 up_docker28() {
@@ -213,7 +234,7 @@ run_engine() {
 }
 
 case ${1:-} in
---podman-inside) podman_inside "$2" ;;
+--podman-mounts) podman_mounts ;;
 --control)
     shift
     trap - EXIT
