@@ -314,8 +314,11 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 @test "the container has no network, no capabilities, a read-only root, and is small" {
     pair_runs
     api GET "/containers/$(reaper_container)/json" >"$RACK_HOME/reaper"
+    # Podman lists what ALL took away of what it gives by default.
     jq -e '.HostConfig | .NetworkMode == "none" and .ReadonlyRootfs and
-        .CapDrop == ["ALL"] and (.CapAdd // []) == [] and (.Privileged | not) and
+        (.CapDrop == ["ALL"] or ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL",
+            "MKNOD", "NET_RAW", "SETFCAP", "SETUID", "SYS_CHROOT"] - .CapDrop == []) and
+        (.CapAdd // []) == [] and (.Privileged | not) and
         any(.SecurityOpt[]; startswith("no-new-privileges"))' "$RACK_HOME/reaper"
     jq -e '[.Mounts[].Destination] == ["/engine.sock"] and
         (.NetworkSettings.Ports // {}) == {}' "$RACK_HOME/reaper"
@@ -323,6 +326,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
     pid=$(jq .State.Pid "$RACK_HOME/reaper")
     if grep -qx cvx-reaper "/proc/$pid/comm"; then
         grep -x $'CapEff:\t0000000000000000' "/proc/$pid/status"
+        grep -x $'CapBnd:\t0000000000000000' "/proc/$pid/status"
         grep -x $'NoNewPrivs:\t1' "/proc/$pid/status"
         [ "$(tail -n +3 "/proc/$pid/net/dev" | cut -d: -f1 | tr -d ' ')" = lo ]
     fi
