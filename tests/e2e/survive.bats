@@ -115,6 +115,7 @@ ends_whole() {
 }
 
 @test "memory runs out: said by name, and it is started again" {
+    [ "$(builder)" != podman ] || skip "Podman 4.3 has no way to change a container's memory"
     # It eats once only: what it wrote is still there after the new start.
     lone 'while [ ! -e /eat ]; do sleep 0.1; done; rm /eat; exec perl -e "\$x = q(x) x 200000000; sleep 60"'
     web=$(containers_of service web)
