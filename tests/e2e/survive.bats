@@ -58,7 +58,7 @@ is_another() {
 answers() { [ "$(curl -sS -m 2 "$1")" = hello ]; }
 pongs() { [ "$(ask "${1%:*}" "${1##*:}" PING)" = +PONG ]; }
 
-session_network() { api GET "/containers/$1/json" | jq -r '.HostConfig.NetworkMode'; }
+session_network() { api GET "/containers/$1/json" | jq -r '.NetworkSettings.Networks | keys[0]'; }
 
 # ends_whole COUNTS: Ctrl-C removes so many containers, networks, volumes.
 ends_whole() {
@@ -129,6 +129,7 @@ ends_whole() {
 # ---- the network -----------------------------------------------------------
 
 @test "docker network disconnect: connected again, by its name and address" {
+    [ "$(builder)" != podman ] || skip "Podman 4.3 does not tell from which network"
     pair_runs
     web=$(containers_of service web)
     cache=$(containers_of resource cache)
@@ -150,6 +151,7 @@ ends_whole() {
 }
 
 @test "the session's network removed: said, and the session ends" {
+    [ "$(builder)" != podman ] || skip "Podman keeps a network while a container has it, running or not"
     lone 'sleep 0.3; exit 3'
     net=$(session_network "$(containers_of service web)")
     wait_for 20 api DELETE "/networks/$net" # as soon as it is not running
@@ -165,7 +167,7 @@ ends_whole() {
 # A name of our own for an image that others need: nobody answers at its
 # registry.
 own_image() {
-    api POST "/images/$1/tag?repo=127.0.0.1:9/cvx-test-$CVX_TEST_RUN&tag=$2"
+    api POST "/images/$1/tag?repo=127.0.0.1:9/cvx-test-$CVX_TEST_RUN&tag=$2" >/dev/null
     echo "127.0.0.1:9/cvx-test-$CVX_TEST_RUN:$2"
 }
 
