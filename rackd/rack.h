@@ -237,6 +237,9 @@ void warm_free(struct warm *w);
 /* How many containers wait for the next start of `app`, in how many bytes. */
 unsigned warm_count(const struct rack *r, const char *app, long long *bytes);
 
+/* For every app. */
+unsigned warm_all(const struct rack *r);
+
 /* Remove those of an app, or (NULL) all. False: there were none. */
 bool warm_drop(struct rack *r, const char *app, const char *why);
 bool warm_is_on(const struct link *link);

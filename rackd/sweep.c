@@ -189,6 +189,16 @@ static void listed(struct sweep *sw, enum list list, const struct err *err)
 
 /* ---- removal ------------------------------------------------------------ */
 
+/* Podman 4.3 finds out by the name whether a network is in use: asked by the id
+ * it takes it from under somebody else's container. */
+static void remove_network(struct leftover *l)
+{
+    const struct link *link = l->sweep->spec.link;
+
+    l->removal = engine_network_remove(
+        link->engine, link->podman ? l->name : l->id, on_removed, l);
+}
+
 static void remove_one(struct leftover *l)
 {
     struct engine *e = l->sweep->spec.link->engine;
@@ -196,7 +206,7 @@ static void remove_one(struct leftover *l)
     if (strcmp(l->kind, "container") == 0)
         l->removal = engine_container_remove(e, l->id, on_removed, l);
     else if (strcmp(l->kind, "network") == 0)
-        l->removal = engine_network_remove(e, l->id, on_removed, l);
+        remove_network(l);
     else
         l->removal = engine_volume_remove(e, l->id, on_removed, l);
 }

@@ -62,6 +62,7 @@ void on_version(struct control_req *req, void *user)
     cJSON_AddStringToObject(a, "build", cvx_build);
     cJSON_AddNumberToObject(a, "pid", getpid());
     cJSON_AddNumberToObject(a, "sessions", sessions);
+    cJSON_AddNumberToObject(a, "warm", warm_all(r));
     control_put(a, "socket", r->socket_path);
     cJSON_AddNumberToObject(a, "rss_kb", (double)resident_kb());
     cJSON_AddNumberToObject(a, "uptime_s",

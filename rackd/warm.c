@@ -52,6 +52,17 @@ static struct warm *find(const struct rack *r, const char *app)
     return NULL;
 }
 
+unsigned warm_all(const struct rack *r)
+{
+    const struct warm *w;
+    unsigned sum = 0;
+
+    DL_FOREACH (r->warm, w)
+        if (w->frozen)
+            sum += (unsigned)w->part.resources.len;
+    return sum;
+}
+
 unsigned warm_count(const struct rack *r, const char *app, long long *bytes)
 {
     const struct warm *w = find(r, app);

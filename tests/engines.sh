@@ -27,7 +27,10 @@ say() { echo "$*" >&2; }
 
 answers() { (api_use "$1" && api_answers); }
 
-# ---- engines: each sets `host` and `enter`, or prints why not ---------------
+# Also one that its parent has not asked for yet.
+has_ended() { [ ! -e "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status"; }
+
+# ---- engines: each sets `host`, `enter` and `sees`, or prints why not --------
 
 started=()
 stop_all() {
@@ -38,21 +41,40 @@ stop_all() {
 trap stop_all EXIT
 
 # Mounts of its own: two Podmans must not share /run/containers, where the one
-# takes the other's DNS server for its own.
-podman_inside() {
+# takes the other's DNS server for its own. They stay when it is killed, or it
+# would forget what runs; in new ones it must think that the machine is new.
+podman_dir=/var/tmp/cvx-podman
+podman_mounts() {
     mount --make-rprivate /
     mkdir -p /run/containers
     mount -t tmpfs tmpfs /run/containers
-    exec podman --root "$1/storage" --runroot /run/containers/storage \
-        --tmpdir "$1/tmp" system service --time=0 "unix://$1/podman.sock"
+    rm -rf "$podman_dir/tmp"
+    touch /run/containers/ours
+    exec sleep infinity
 }
 
-podman_dir=/var/tmp/cvx-podman
-podman_stop() { kill "$(cat $podman_dir/pid)" 2>/dev/null; }
+podman_hold() {
+    setsid unshare -m bash "$here/engines.sh" --podman-mounts >/dev/null 2>&1 </dev/null 9>&- &
+    echo $! >"$podman_dir/hold"
+    started+=(podman_release)
+    for _ in $(seq 100); do
+        ! nsenter -t $! -m test -e /run/containers/ours 2>/dev/null || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+podman_pid() { cat "$podman_dir/pid"; }
+podman_stop() { kill "$(podman_pid)" 2>/dev/null; }
+podman_release() { kill "$(cat "$podman_dir/hold")" 2>/dev/null; }
+
+# Not a test's: its directories go, and what the engine runs would miss them.
+own_environment() { cd / && exec env -i PATH="$PATH" HOME=/root "$@"; }
 
 podman_start() {
-    CONTAINERS_CONF=$podman_dir/containers.conf setsid unshare -m \
-        bash "$here/engines.sh" --podman-inside "$podman_dir" \
+    own_environment CONTAINERS_CONF=$podman_dir/containers.conf setsid nsenter -t "$(cat "$podman_dir/hold")" -m \
+        podman --root "$podman_dir/storage" --runroot /run/containers/storage \
+        --tmpdir "$podman_dir/tmp" system service --time=0 "unix://$podman_dir/podman.sock" \
         >>"$podman_dir/log" 2>&1 </dev/null 9>&- &
     echo $! >"$podman_dir/pid"
 }
@@ -69,6 +91,7 @@ up_podman() {
     if ! answers "$host"; then
         "$root/images/engine.sh" --podman-settings >"$dir/containers.conf"
         : >"$dir/log"
+        podman_hold || { echo "it cannot have mounts of its own"; return 1; }
         podman_start
         started+=(podman_stop)
     fi
@@ -81,41 +104,64 @@ up_podman() {
     return 1
 }
 
-# Kills, stops and starts an engine for tests/chaos, which knows no other's ways.
-# A second Docker keeps its containerd as a child, which a kill takes along.
-control() {
-    local pid=
+docker28_run=/run/engine-docker28
+docker28_pid() { cat "$docker28_run/dockerd.pid"; }
+docker28_stop() { "$tools/engine-docker28" down; }
+docker28_release() { kill "$(cat "$out/docker28.hold")" 2>/dev/null; }
 
-    case $1 in
-    podman) pid=$(cat $podman_dir/pid) ;;
-    docker28) pid=$(cat /run/engine-docker28/dockerd.pid 2>/dev/null) ;;
-    esac
-    case $2 in
-    kill) kill -9 "$pid" ;;
-    stop) kill "$pid" ;;
-    start)
-        if [ "$1" = podman ]; then podman_start; else "$tools/engine-docker28" up >/dev/null; fi
-        return
-        ;;
-    esac
-    for _ in $(seq 300); do
-        [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" || return 0
-        sleep 0.1
-    done
+# Its mounts stay when it is killed: a new dockerd in new mounts would not find
+# the containers that the old one ran. And what it was started with.
+docker28_hold() {
+    local pid
+
+    pid=$(docker28_pid)
+    cat "/proc/$pid/cmdline" >"$out/docker28.command"
+    setsid nsenter -t "$pid" -m -n sleep infinity >/dev/null 2>&1 </dev/null 9>&- &
+    echo $! >"$out/docker28.hold"
+    started+=(docker28_release)
 }
 
-docker28_stop() { "$tools/engine-docker28" down; }
+docker28_start() {
+    local command
+
+    mapfile -d '' -t command <"$out/docker28.command"
+    rm -f "$docker28_run/dockerd.pid"
+    own_environment setsid nsenter -t "$(cat "$out/docker28.hold")" -m -n "${command[@]}" \
+        >>"$docker28_run/log" 2>&1 </dev/null 9>&- &
+}
 
 up_docker28() {
-    local sock=unix:///run/engine-docker28/docker.sock
+    local sock=unix://$docker28_run/docker.sock
 
     [ -x "$tools/engine-docker28" ] || { echo "no second engine"; return 1; }
     [ "$(id -u)" = 0 ] || { echo "not root"; return 1; }
     answers "$sock" || started+=(docker28_stop)
     host=$("$tools/engine-docker28" up) || { echo "it does not start"; return 1; }
+    docker28_hold
     # From where we are, not from the engine's namespaces: /sys is another there.
     control="nsenter -t $$ -m -n $here/engines.sh --control docker28"
     enter="$tools/engine-docker28 exec" # its ports are reachable there only
+    sees=$docker28_run                  # its root is another one
+}
+
+# Kills, stops and starts an engine for tests/chaos, which knows no other's ways.
+# A second Docker keeps its containerd as a child, which a kill takes along.
+control() { # ENGINE kill|stop|start
+    local pid signal=KILL
+
+    [ "$2" != start ] || {
+        "$1_start"
+        return
+    }
+    [ "$2" != stop ] || signal=TERM
+    pid=$("$1_pid")
+    kill -s $signal "$pid"
+    for _ in $(seq 300); do
+        has_ended "$pid" && return
+        sleep 0.1
+    done
+    say "ERROR: $1 (process $pid) does not end"
+    return 1
 }
 
 # ---- images ------------------------------------------------------------------
@@ -167,7 +213,7 @@ row() {
 }
 
 run_engine() {
-    local name=$1 host= enter= control= why version tap
+    local name=$1 host= enter= sees= control= why version tap
 
     case $name in
     podman | docker28) why=$out/why; up_"$name" >"$why" || {
@@ -182,12 +228,13 @@ run_engine() {
     read -r version api <<<"$(version_of "$host")"
     tap=$out/$(tr -c 'a-z0-9\n' - <<<"$name").tap
     say "== $name: version $version, API $api, $host"
-    CHAOS_ON=yes CHAOS_ENGINE=$control DOCKER_HOST=$host $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
+    CHAOS_ON=yes CHAOS_ENGINE=$control ENGINE_SEES=$sees DOCKER_HOST=$host \
+        $enter bats --tap "${files[@]}" 2>&1 | tee "$tap" >&2 || true
     row "$name" "$version" "$api" "$tap" >>"$out/table"
 }
 
 case ${1:-} in
---podman-inside) podman_inside "$2" ;;
+--podman-mounts) podman_mounts ;;
 --control)
     shift
     trap - EXIT

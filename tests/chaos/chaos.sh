@@ -34,6 +34,9 @@ done
 
 say() { echo "# $*"; }
 
+# A trial that breaks off says where.
+trap 'say "broke off: line $LINENO: $BASH_COMMAND: status $?"' ERR
+
 # The script itself runs where the containers' addresses are.
 if [ -z "$on$inside" ]; then
     if [ "$(id -u)" = 0 ]; then
@@ -90,7 +93,7 @@ wait_for() { # EVENT SECONDS
     done
 }
 
-rackd_pid() { "$cvx" rackd status --json 2>/dev/null | jq '.pid // empty'; }
+rackd_pid() { "$cvx" rackd status --json 2>/dev/null | jq '.pid // empty' || true; }
 reaper_pids() { pgrep -f "^cvx-reaper .*cvx.rack=$rack " || true; }
 
 pause_ms() { sleep "$(awk -v ms="$1" 'BEGIN {print ms / 1000}')"; }

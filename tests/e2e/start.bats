@@ -236,7 +236,7 @@ YML
     container_exec "$(containers_of resource db)" psql -U app app -Atc "select count(*) from pg_tables where tablename = 'kept'" | grep -x 1
     run "$CVX" resources reset db # in use: refused, in the engine's words
     [ "$status" = 1 ]
-    [[ $output == *"ERROR: "*"in use"* ]]
+    [[ $output =~ "ERROR: ".*("in use"|"being used") ]]
     stop_json INT
     start_json
     wait_event ready

@@ -41,7 +41,7 @@ is_another() {
 answers() { [ "$(curl -sS -m 2 "$1")" = hello ]; }
 pongs() { [ "$(ask "${1%:*}" "${1##*:}" PING)" = +PONG ]; }
 
-session_network() { api GET "/containers/$1/json" | jq -r '.HostConfig.NetworkMode'; }
+session_network() { api GET "/containers/$1/json" | jq -r '.NetworkSettings.Networks | keys[0]'; }
 
 # ends_whole COUNTS: Ctrl-C removes so many containers, networks, volumes.
 ends_whole() {
@@ -75,7 +75,8 @@ ends_whole() {
     api DELETE "/containers/$cache?force=1"
     wait_for 10 warned "service web: its container was removed from outside; making it again"
     wait_for 10 warned "resource cache: its container was removed from outside; making it again"
-    never warned "service web ended"
+    # Podman asks it to end, and removes it later: an exit like another.
+    [ "$(builder)" = podman ] || never warned "service web ended"
     wait_for 10 is_another service web "$web"
     wait_for 10 is_another resource cache "$cache"
     wait_for 10 answers "$(service_url web)"
@@ -97,6 +98,7 @@ ends_whole() {
 }
 
 @test "memory runs out: said by name, and it is started again" {
+    [ "$(builder)" != podman ] || skip "Podman 4.3 has no way to change a container's memory"
     # It eats once only: what it wrote is still there after the new start.
     lone 'while [ ! -e /eat ]; do sleep 0.1; done; rm /eat; exec perl -e "\$x = q(x) x 200000000; sleep 60"'
     web=$(containers_of service web)
@@ -110,6 +112,7 @@ ends_whole() {
 # ---- the network -----------------------------------------------------------
 
 @test "docker network disconnect: connected again, by its name and address" {
+    [ "$(builder)" != podman ] || skip "Podman 4.3 does not tell from which network"
     pair_runs --no-exit-on-failure
     web=$(containers_of service web)
     cache=$(containers_of resource cache)
@@ -131,6 +134,7 @@ ends_whole() {
 }
 
 @test "the session's network removed: said, and the session ends" {
+    [ "$(builder)" != podman ] || skip "Podman keeps a network while a container has it, running or not"
     lone 'sleep 0.3; exit 3'
     net=$(session_network "$(containers_of service web)")
     wait_for 20 api DELETE "/networks/$net" # as soon as it is not running
@@ -146,7 +150,7 @@ ends_whole() {
 # A name of our own for an image that others need: nobody answers at its
 # registry.
 own_image() {
-    api POST "/images/$1/tag?repo=127.0.0.1:9/cvx-test-$CVX_TEST_RUN&tag=$2"
+    api POST "/images/$1/tag?repo=127.0.0.1:9/cvx-test-$CVX_TEST_RUN&tag=$2" >/dev/null
     echo "127.0.0.1:9/cvx-test-$CVX_TEST_RUN:$2"
 }
 

@@ -122,7 +122,7 @@ removed network shop-S, of rackd $dead, which is gone" ]
     [ "$status" = 1 ]
     [ "$(about shop- <<<"$output")" = "cannot remove network shop-S, of rackd $dead, which is gone
 removed container shop-S-web-1, of rackd $dead, which is gone" ]
-    [[ $stderr == "ERROR: network $network: "*"active endpoints"* ]]
+    [[ $stderr =~ ^"ERROR: network $network: ".*("active endpoints"|"network is being used") ]]
     container_state "$guest" | grep running
     api DELETE "/containers/$guest?force=1"
     "$CVX" sweep

@@ -148,8 +148,15 @@ wait_event() {
     done
 }
 
+# catches_int PID: or has ended. A shell's background process is born with SIGINT
+# ignored, which cvx ends: one sent earlier would be lost, as at no terminal.
+catches_int() {
+    has_ended "$1" || (((0x$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status") & 2) != 0))
+}
+
 # stop_json SIGNAL: sends it and waits; $cvx_status is cvx's own.
 stop_json() {
+    wait_for 20 catches_int "$cvx_pid"
     kill -s "$1" "$cvx_pid"
     end_json
 }
