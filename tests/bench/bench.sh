@@ -27,7 +27,6 @@ done
 api_use "$DOCKER_HOST"
 
 work=$(mktemp -d)
-export CVX_POOL_MB=0 # but where it is what is measured
 clean_up() {
     racks_remove
     [ ${#compose[@]} = 0 ] ||

@@ -2,8 +2,8 @@
 # bench.sh.
 #
 # cold           a rack never used: no templates, databases initialise
-# warm           templates are there; no database is kept running ahead
-# warm, pool     databases run ahead, and are handed over
+# warm           templates are there
+# warm, --warm   the databases run already, frozen, and are taken over
 
 app=$top/fixtures/apps/bench
 
@@ -14,11 +14,7 @@ cvx_stop() { # TIME-NAME
     timed "$1" "$cvx" stop -a bench
 }
 
-# Every template says how its pool is.
-pools() {
-    "$cvx" templates --json | jq -c '[.. | objects | select(has("pool")) | .pool]'
-}
-pool_is_full() { pools | jq -e 'length > 0 and all(. == "ready")' >/dev/null; }
+are_frozen() { [ "$("$cvx" rackd status --json | jq .warm)" = 5 ]; }
 
 # wait_until SECONDS COMMAND...
 wait_until() {
@@ -34,12 +30,10 @@ wait_until() {
 # As it comes: with all that rackd does in the background after a first start.
 cold_round() {
     rack_new "cold$1"
-    unset CVX_POOL_MB
     cvx_start "cold start"
     cvx_stop "cold stop"
     ! knows templates || "$cvx" templates prune >/dev/null
     rackd_stop
-    export CVX_POOL_MB=0
 }
 
 warm_round() {
@@ -54,21 +48,18 @@ warm_round() {
     rackd_stop
 }
 
-pool_round() {
-    knows templates || return 0
+# The first start makes ahead what the second takes over.
+ahead_round() {
     rack_use warm
-    unset CVX_POOL_MB
-    "$cvx" templates build "${images[@]}" -a bench >/dev/null
-    if [ "$(pools)" = '[]' ]; then
-        echo "this cvx has no warm pool: its row is left out" >&2
-    elif ! wait_until 60 pool_is_full; then
-        echo "the pool was not full after 60 s: its row is left out" >&2
+    "$cvx" start --detach --warm "${images[@]}" -a bench >/dev/null
+    if wait_until 60 are_frozen; then
+        "$cvx" stop -a bench >/dev/null
+        cvx_start "ahead start"
+        cvx_stop "ahead stop"
     else
-        cvx_start "pool start"
-        cvx_stop "pool stop"
+        echo "nothing was made ahead within 60 s: its row is left out" >&2
     fi
     rackd_stop
-    export CVX_POOL_MB=0
 }
 
 # Their own settings, and nothing of what is in them: the engine's share.
@@ -100,7 +91,7 @@ starts_round() {
     sed '/^  web:/a\    init: true' compose.yaml >"$work/compose-init.yaml"
     peer "$work/compose-init.yaml" "peer start" up -d --wait
     peer "$work/compose-init.yaml" "peer stop, init" down -v -t 10
-    pool_round
+    ahead_round
     floor_round
 }
 
@@ -109,12 +100,12 @@ starts_rows() {
     compare "cold start" "cold start" "peer start" "floor start"
     compare "warm start, new rackd" "warm start, new rackd" "peer start" "floor start"
     compare "warm start" "warm start" "peer start" "floor start"
-    compare "warm start with pool" "pool start" "peer start" "floor start"
+    compare "warm start, made ahead (--warm)" "ahead start" "peer start" "floor start"
     compare "teardown" "warm stop" "peer stop" "floor stop"
     ! has "peer stop, init" || compare "teardown, peer with an init" "warm stop" \
         "peer stop, init" "floor stop"
     compare "teardown after a cold start" "cold stop"
-    compare "teardown with pool" "pool stop"
+    compare "teardown after --warm" "ahead stop"
     [ -s "$work/timings" ] || return 0
     printf '\nwhere the last warm start spent its time\n'
     sed 's/^/  /' "$work/timings"
