@@ -316,6 +316,11 @@ static void add_phases(const struct timings_row *row, const struct layout *l,
     if (left == 0)
         return;
     add_label(row, l, beside, &w);
+    if (*row->from != '\0') {
+        cleanup_free char *from = xasprintf("%s,", row->from);
+
+        add_word(&w, from, 1);
+    }
     for (size_t i = 0; i < row->len; i++)
         if (is_said(&row->v[i]))
             add_span(&row->v[i], l->look, --left == 0, &w);
