@@ -129,6 +129,17 @@ static void read_spans(struct timings_row *row, const cJSON *item,
     }
 }
 
+/* An image is what a container is made from. */
+static char *from_of(const cJSON *item)
+{
+    const char *from = event_string(item, "from");
+
+    if (*from == '\0' || strcmp(from, "image") == 0)
+        return xstrdup("");
+    return strcmp(from, "ahead") == 0 ? xstrdup("made ahead")
+                                      : xasprintf("from a %s", from);
+}
+
 /* -1: it is not said. */
 static double usual_of(const cJSON *json)
 {
@@ -159,6 +170,7 @@ static void read_row(struct timings *t, const cJSON *item)
 
     add_label(&label, item);
     row->label = str_take(&label);
+    row->from = from_of(item);
     row->critical = event_true(item, "critical");
     row->own_ms = event_number(item, "own_ms");
     row->usual_ms = usual_of(item);
@@ -192,6 +204,7 @@ void timings_release(struct timings *t)
             free(t->v[i].v[k].awaited);
         free(t->v[i].v);
         free(t->v[i].label);
+        free(t->v[i].from);
     }
     free(t->v);
     free(t->culprit);

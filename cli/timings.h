@@ -40,6 +40,7 @@ struct timings_span {
 
 struct timings_row {
     char *label; /* "resource db", "service web/2" */
+    char *from;  /* "from a template", or "" where that goes without saying */
     bool shown;  /* worth a row */
     bool critical;
     double own_ms, usual_ms; /* usual_ms -1: not known */

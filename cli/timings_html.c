@@ -219,11 +219,13 @@ static void add_legend(struct str *out)
 
 static void add_phases(const struct timings_row *row, struct str *out)
 {
-    const char *between = "";
+    const char *between;
 
     str_add(out, "<tr><td>");
     timings_escape(out, row->label);
     str_add(out, "</td><td>");
+    timings_escape(out, row->from);
+    between = *row->from == '\0' ? "" : ", ";
     for (size_t i = 0; i < row->len; i++) {
         const struct timings_span *s = &row->v[i];
 

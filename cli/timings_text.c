@@ -199,22 +199,27 @@ static void add_row(const struct timings *t, const struct timings_row *row,
 
 /* ---- words that are wrapped --------------------------------------------- */
 
-/* A word more, on this line or the next. */
-static void add_word(struct str *out, size_t *at, const char *word,
-                     size_t indent, size_t columns)
+/* A line that is being filled. */
+struct wrap {
+    struct str *out;
+    size_t at, indent, columns;
+};
+
+/* A word more, `gap` spaces from the last one, or on the next line. */
+static void add_word(struct wrap *w, const char *word, size_t gap)
 {
     size_t wide = text_width(word, strlen(word));
 
-    if (*at > indent && *at + 1 + wide > columns) {
-        str_add_char(out, '\n');
-        text_pad(out, "", indent);
-        *at = indent;
-    } else if (*at > indent) {
-        str_add_char(out, ' ');
-        (*at)++;
+    if (w->at > w->indent && w->at + gap + wide > w->columns) {
+        str_add_char(w->out, '\n');
+        text_pad(w->out, "", w->indent);
+        w->at = w->indent;
+    } else if (w->at > w->indent) {
+        text_pad(w->out, "", gap);
+        w->at += gap;
     }
-    str_add(out, word);
-    *at += wide;
+    str_add(w->out, word);
+    w->at += wide;
 }
 
 static bool is_used(const struct timings *t, size_t phase)
@@ -229,8 +234,10 @@ static bool is_used(const struct timings *t, size_t phase)
 static void add_legend(const struct timings *t, const struct term *look,
                        struct str *out)
 {
+    struct wrap w = {
+        .out = out, .at = 2, .indent = 2, .columns = look->columns
+    };
     bool blocks = look->colour && look->utf8;
-    size_t at = 2;
 
     str_add(out, "\n  ");
     for (size_t i = 0; i <= TIMINGS_PHASES; i++) {
@@ -244,35 +251,11 @@ static void add_legend(const struct timings *t, const struct term *look,
                    !blocks            ? letter
                    : p->letter == '.' ? "·"
                                       : "█");
-        str_printf(&word, " %s ", p->word);
-        add_word(out, &at, str_c(&word), 2, look->columns);
+        str_printf(&word, " %s", p->word);
+        add_word(&w, str_c(&word), 2);
     }
-    add_word(out, &at, blocks ? "* critical path" : "* CRITICAL PATH", 2,
-             look->columns);
+    add_word(&w, blocks ? "* critical path" : "* CRITICAL PATH", 2);
     str_add(out, "\n\n");
-}
-
-/* "*connect 1.02 s", "wait 60 ms for resource db"; words of one piece. */
-static void add_span(const struct timings_span *s, const struct layout *l,
-                     bool last, size_t indent, size_t *at, struct str *out)
-{
-    const struct timings_phase *p = &timings_phases[s->phase];
-    cleanup_str struct str took = { 0 }, text = { 0 }, word = { 0 };
-
-    timings_duration(&took, s->end_ms - s->begin_ms);
-    str_printf(&text, "%s%s %s", s->critical ? "*" : "", p->word, str_c(&took));
-    if (*s->awaited != '\0')
-        str_printf(&text, " for %s", s->awaited);
-    text_fit(&word, str_c(&text), l->look->columns - indent - 1,
-             !l->look->utf8);
-    str_cut(&text, 0);
-    if (s->critical)
-        term_paint(l->look, &text, "1", str_c(&word));
-    else
-        str_add(&text, str_c(&word));
-    if (!last)
-        str_add_char(&text, ',');
-    add_word(out, at, str_c(&text), indent, l->look->columns);
 }
 
 /* Below this a span is not worth a word. */
@@ -281,27 +264,66 @@ static bool is_said(const struct timings_span *s)
     return s->end_ms - s->begin_ms >= 1;
 }
 
+/* "*connect 1.02 s", "wait 60 ms for resource db": of one piece. */
+static void add_span(const struct timings_span *s, const struct term *look,
+                     bool last, struct wrap *w)
+{
+    cleanup_str struct str took = { 0 }, text = { 0 }, word = { 0 };
+
+    timings_duration(&took, s->end_ms - s->begin_ms);
+    str_printf(&text, "%s%s %s", s->critical ? "*" : "",
+               timings_phases[s->phase].word, str_c(&took));
+    if (*s->awaited != '\0')
+        str_printf(&text, " for %s", s->awaited);
+    text_fit(&word, str_c(&text), w->columns - w->indent - 1, !look->utf8);
+    str_cut(&text, 0);
+    if (s->critical)
+        term_paint(look, &text, "1", str_c(&word));
+    else
+        str_add(&text, str_c(&word));
+    if (!last)
+        str_add_char(&text, ',');
+    add_word(w, str_c(&text), 1);
+}
+
+/* The label, beside its phases where there is room. */
+static void add_label(const struct timings_row *row, const struct layout *l,
+                      bool beside, struct wrap *w)
+{
+    cleanup_str struct str label = { 0 };
+
+    str_add(w->out, row->critical ? "* " : "  ");
+    text_fit(&label, row->label, beside ? l->label : w->columns - 2,
+             !l->look->utf8);
+    if (beside)
+        text_pad(w->out, str_c(&label), w->indent - 2);
+    else
+        str_printf(w->out, "%s\n%*s", str_c(&label), (int)w->indent, "");
+    w->at = w->indent;
+}
+
 static void add_phases(const struct timings_row *row, const struct layout *l,
                        struct str *out)
 {
     bool beside = l->look->columns >= LABEL_BESIDE;
-    size_t indent = beside ? 2 + l->label + 2 : 4, at = indent, left = 0;
-    cleanup_str struct str label = { 0 };
+    struct wrap w = { .out = out,
+                      .indent = beside ? 2 + l->label + 2 : 4,
+                      .columns = l->look->columns };
+    size_t left = 0;
 
     for (size_t i = 0; i < row->len; i++)
         left += is_said(&row->v[i]);
     if (left == 0)
         return;
-    str_add(out, row->critical ? "* " : "  ");
-    text_fit(&label, row->label, beside ? l->label : l->look->columns - 2,
-             !l->look->utf8);
-    if (beside)
-        text_pad(out, str_c(&label), l->label + 2);
-    else
-        str_printf(out, "%s\n%*s", str_c(&label), (int)indent, "");
+    add_label(row, l, beside, &w);
+    if (*row->from != '\0') {
+        cleanup_free char *from = xasprintf("%s,", row->from);
+
+        add_word(&w, from, 1);
+    }
     for (size_t i = 0; i < row->len; i++)
         if (is_said(&row->v[i]))
-            add_span(&row->v[i], l, --left == 0, indent, &at, out);
+            add_span(&row->v[i], l->look, --left == 0, &w);
     str_add_char(out, '\n');
 }
 

@@ -333,6 +333,22 @@ static void what_is_still_under_way_was_not_waited_for(void **state)
                    "web start 410-500");
 }
 
+/* It was created in the very moment that the network came: it is not ready. */
+static void what_goes_on_in_that_moment_was_not_waited_for(void **state)
+{
+    struct fix *f = *state;
+    size_t db, web, build = mark_new(&f->m, "build", "web", 0);
+
+    database(f, &db, &web);
+    mark_need(&f->m, db, MARK_WAIT, build);
+    span(f, build, MARK_WAIT, 5, 30);
+    span(f, build, MARK_BUILD, 30, 35);
+    f->m.v[db - 1].spans.v[0].end_us -= 1000; /* the network's */
+    assert_path(f, "rackd prepare 0-5, net create 5-29, db wait 29-30, "
+                   "db create 30-60, db start 60-100, db connect 100-400, "
+                   "db answer 400-410, web start 410-500");
+}
+
 /* Without a handshake a resource is ready as soon as it runs. */
 static void phase_that_takes_no_time_hides_nobody(void **state)
 {
@@ -405,6 +421,25 @@ static void wait_is_on_it_only_where_nobody_was_waited_for(void **state)
     critical_release(&path);
 }
 
+static void wait_that_is_noticed_late_is_not_on_it_as_a_whole(void **state)
+{
+    struct fix *f = *state;
+    struct critical path;
+    size_t db, web;
+
+    database(f, &db, &web);
+    f->m.v[db].spans.v[4].end_us -= 5000; /* 5 ms of 340 */
+    critical_find(&path, &f->m);
+    assert_false(critical_covers(&path, web, &f->m.v[web].spans.v[2]));
+    critical_release(&path);
+    f->m.v[db].spans.v[3].end_us = 200000;
+    f->m.v[db].spans.v[4].begin_us = 200000;
+    f->m.v[db].spans.v[4].end_us = 220000; /* 190 ms of 340 */
+    critical_find(&path, &f->m);
+    assert_true(critical_covers(&path, web, &f->m.v[web].spans.v[2]));
+    critical_release(&path);
+}
+
 static void those_waited_for_are_told_the_last_one_last(void **state)
 {
     struct fix *f = *state;
@@ -420,6 +455,11 @@ static void those_waited_for_are_told_the_last_one_last(void **state)
                      2);
     assert_int_equal(got[0], cache);
     assert_int_equal(got[1], db);
+    /* before it was created nobody's readiness was waited for */
+    f->m.v[early].spans.v[0].end_us = 20000;
+    assert_int_equal(critical_awaited(&f->m, web, &f->m.v[web].spans.v[0], got),
+                     1);
+    assert_string_equal(f->m.v[got[0]].name, "net");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -441,11 +481,13 @@ int main(void)
         T(build_waits_for_the_pull_of_its_base),
         T(init_container_is_on_it),
         T(what_is_still_under_way_was_not_waited_for),
+        T(what_goes_on_in_that_moment_was_not_waited_for),
         T(phase_that_takes_no_time_hides_nobody),
         T(service_that_was_restarted_shows_it),
         T(needs_in_a_circle_end),
         T(start_without_any_marks_has_no_path),
         T(wait_is_on_it_only_where_nobody_was_waited_for),
+        T(wait_that_is_noticed_late_is_not_on_it_as_a_whole),
         T(those_waited_for_are_told_the_last_one_last),
     };
 

@@ -110,8 +110,8 @@ static void table_is_as_wide_as_the_window(void **state)
         const char *line;
 
         print_text(answer, look_of(widths[i], true, true), &out);
-        line = str_c(&out);
-        line = strstr(line, "OWN"); /* the head may wrap by itself */
+        assert_null(strstr(str_c(&out), " \n"));
+        line = strstr(str_c(&out), "OWN"); /* the head may wrap by itself */
         assert_non_null(line);
         for (; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
             size_t len;
@@ -210,6 +210,33 @@ static void names_are_escaped_in_the_page(void **state)
     assert_non_null(strstr(str_c(&out), "&amp;amp;"));
 }
 
+static void assert_from(const char *from, const char *text, const char *html)
+{
+    cleanup_free char *json =
+        xasprintf("{\"run\":{\"app\":\"a\",\"ready_ms\":9,\"items\":["
+                  "{\"kind\":\"resource\",\"name\":\"db\",\"from\":\"%s\","
+                  "\"spans\":[" SPAN("start", "1", "9", "true", "") "]}]}}",
+                  from);
+    cleanup_str struct str out = { 0 }, page = { 0 };
+
+    print_text(json, look_of(80, false, false), &out);
+    assert_non_null(strstr(str_c(&out), text));
+    print_html(json, &page);
+    assert_non_null(strstr(str_c(&page), html));
+}
+
+static void container_that_is_not_from_an_image_says_so(void **state)
+{
+    (void)state;
+    assert_from("image", "  resource db  *start 8 ms\n",
+                "<td>resource db</td><td><b>");
+    assert_from("template", "  resource db  from a template, *start 8 ms\n",
+                "<td>resource db</td><td>from a template, <b>");
+    assert_from("ahead", "  resource db  made ahead, *start 8 ms\n",
+                "<td>resource db</td><td>made ahead, <b>");
+    assert_from("<i>", "from a <i>,", "from a &lt;i&gt;, ");
+}
+
 /* rackd may be another one, or its file be written by hand. */
 static void nonsense_makes_no_nonsense_of_the_page(void **state)
 {
@@ -301,6 +328,7 @@ int main(void)
         cmocka_unit_test(page_is_as_it_was),
         cmocka_unit_test(page_needs_nothing_else),
         cmocka_unit_test(names_are_escaped_in_the_page),
+        cmocka_unit_test(container_that_is_not_from_an_image_says_so),
         cmocka_unit_test(nonsense_makes_no_nonsense_of_the_page),
         cmocka_unit_test(durations_have_three_digits_or_so),
         cmocka_unit_test(slower_start_says_so_and_who_it_was),
