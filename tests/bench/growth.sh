@@ -39,7 +39,9 @@ growth_round() {
     for n in "${growth_counts[@]}"; do
         rack_settles
         cd "$(growth_app "$n")"
-        timed "growth start $n" "$cvx" start --detach -a growth
+        timed "growth start $n" "$cvx" start --json --detach -a growth
+        note "calls $n" "$(jq -R 'fromjson? | select(.type == "ready").engine_calls' \
+            <<<"$output")"
         note "rackd MB $n" "$(resident_mb "$(rackd_pid)")"
         timed "growth stop $n" "$cvx" stop -a growth
         rack_settles
@@ -72,4 +74,5 @@ growth_rows() {
             "peer growth $what each" "floor growth $what each"
     done
     compare "rackd beside $many, MB" "rackd MB $many"
+    compare "engine calls, start of $many" "calls $many"
 }

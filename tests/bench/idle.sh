@@ -26,8 +26,7 @@ idle_measure() {
 
     rack_use growth
     cd "$(growth_app $idle_services)"
-    "$cvx" start --json --detach -a growth >"$work/events" </dev/null
-    note "calls" "$(jq -r 'select(.type == "ready").engine_calls' "$work/events")"
+    "$cvx" start --detach -a growth >/dev/null </dev/null
     peer compose.yaml "peer idle start" up -d --wait
     pid=$(rackd_pid)
     for run in $(seq $((runs * 4))); do
@@ -54,7 +53,4 @@ idle_rows() {
     compare "ps, MB at most" "ps MB" "peer ps MB"
     compare "rackd, MB resident" "rackd MB"
     compare "rackd, % CPU when idle" "rackd CPU"
-    printf '  engine calls of that start: %s, %s for each container\n' \
-        "$(median calls)" "$(awk -v c="$(median calls)" -v n=$idle_services \
-            'BEGIN {printf "%.1f", c / n}')"
 }

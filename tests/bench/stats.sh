@@ -5,13 +5,14 @@ declare -A times # NAME -> "1.2034 1.1987 ", in the order they were taken
 # note NAME NUMBER
 note() { times[$1]+="$2 "; }
 
-# timed NAME COMMAND...: runs it, notes the seconds; its output on failure.
+# timed NAME COMMAND...: runs it, notes the seconds, leaves what it printed in
+# $output.
 timed() {
-    local name=$1 begin end out
+    local name=$1 begin end
     shift
     begin=$(date +%s%N)
-    if ! out=$("$@" 2>&1 </dev/null); then
-        printf 'FAILED: %s\n%s\n' "$*" "$out" >&2
+    if ! output=$("$@" 2>&1 </dev/null); then
+        printf 'FAILED: %s\n%s\n' "$*" "$output" >&2
         exit 1
     fi
     end=$(date +%s%N)
