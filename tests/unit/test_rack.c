@@ -601,25 +601,26 @@ static void output_waits_for_a_start_that_sleeps_and_none_is_lost(void **state)
     struct fix *f = *state;
     struct asked *a = &f->asked[0];
     struct str text = { 0 };
-    const char *at;
+    const char *at, *end;
     int fd;
 
     f->rack->tick_ms = 60000;
     fd = start_and_sleep(f);
-    for (int i = 0; i < 60000; i++)
+    for (int i = 0; i < 20000; i++)
         str_printf(&text, "number %d %0200d\n", i, 0);
     push_output(f, &text);
     for (int i = 0; i < 300 && !hub_is_full(f->rack->runs->hub); i++)
         run_for(f, 10);
     assert_true(hub_is_full(f->rack->runs->hub));
     call(f, 1, "GET", "/logs?app=demo&tail=1", NULL);
-    never_has(&f->asked[1], "number 59999 ");
+    never_has(&f->asked[1], "number 19999 ");
 
-    read_until(f, fd, a, "number 59999 ");
+    read_until(f, fd, a, "number 19999 ");
     never_has(a, "\"type\":\"lost\",");
-    at = str_c(&a->got);
-    for (int i = 0; i < 60000; i++) {
-        at = strstr(at, "number ");
+    at = a->got.s;
+    end = at + a->got.len;
+    for (int i = 0; i < 20000; i++) {
+        at = memmem(at, (size_t)(end - at), "number ", strlen("number "));
         assert_non_null(at);
         at += strlen("number ");
         assert_int_equal(strtol(at, NULL, 10), i);
