@@ -40,7 +40,7 @@ idle_measure() {
     done
     for run in $(seq "$runs"); do
         note "rackd MB" "$(resident_mb "$pid")"
-        note "rackd CPU" "$(cpu_percent "$pid" 2)"
+        note "rackd CPU" "$(cpu_percent "$pid" 5)"
     done
     "$cvx" stop -a growth >/dev/null
     peer compose.yaml "peer idle stop" down -t 10
