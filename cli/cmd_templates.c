@@ -143,7 +143,8 @@ static void tell_built(struct listing *l, const struct event *e)
 
     if (strcmp(e->state, "made") == 0 || strcmp(e->state, "there") == 0)
         term_printf(&l->cli->out, "%s: %s %s\n", resource,
-                    *e->state == 'm' ? "made" : "there is", short_name(e->name));
+                    *e->state == 'm' ? "made" : "there is",
+                    short_name(e->name));
     else if (strcmp(e->state, "bad") == 0)
         term_printf(&l->cli->err,
                     "WARNING: %s: its template did not work a moment ago; not "

@@ -132,7 +132,8 @@ static void on_idle_check(uv_timer_t *timer)
     struct rack *r = container_of(timer, struct rack, idle_timer);
 
     warm_tick(r);
-    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL || control_clients(r->control) > 0)
+    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL ||
+        control_clients(r->control) > 0)
         r->started_idle = uv_now(r->loop);
     else if (uv_now(r->loop) - r->started_idle > r->idle_s * 1000ULL)
         rack_quit(r);
@@ -166,7 +167,8 @@ void rack_run_ended(struct rack *r)
 static void close_when_empty(struct rack *r)
 {
     warm_tick(r);
-    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL || r->closing)
+    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL ||
+        r->closing)
         return;
     r->closing = true;
     uv_close((uv_handle_t *)&r->template_timer, on_timer_closed);

@@ -59,8 +59,8 @@ struct link {
     enum { LINK_NEW, LINK_ASKING, LINK_UP } state;
     char *name, *version, *api;
     bool podman;
-    struct waiter *waiters; /* for its hello */
-    struct sweep *sweeps;   /* under way (sweep.c) */
+    struct waiter *waiters;                  /* for its hello */
+    struct sweep *sweeps;                    /* under way (sweep.c) */
     struct template_query *template_queries; /* too (template_list.c) */
     uv_timer_t sweep_timer;
     bool sweeping, dirty;  /* dirty: something was left since the last sweep */
@@ -90,10 +90,10 @@ struct app_run {
     struct session *session; /* NULL until the engine has answered */
     char id[8], release[12];
     bool detach, detached;
-    bool keep_warm;    /* --warm: make the next start's resources ahead */
-    struct warm *warm; /* what it was made of, or NULL */
+    bool keep_warm;       /* --warm: make the next start's resources ahead */
+    struct warm *warm;    /* what it was made of, or NULL */
     bool misses_template; /* one that could be there was not */
-    bool ending; /* nothing of its session runs any more */
+    bool ending;          /* nothing of its session runs any more */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;
@@ -219,7 +219,8 @@ struct template_job *templates_make(struct link *link, struct plan *plan,
 /* Nobody listens any more; it is made all the same. */
 void templates_ignore(struct template_job *job);
 
-/* ---- made ahead (warm.c) -------------------------------------------------- */
+/* ---- made ahead (warm.c) --------------------------------------------------
+ */
 
 /* So long they wait for a start, after the last one has ended. */
 #define WARM_MINUTES 10

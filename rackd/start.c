@@ -279,33 +279,33 @@ static struct session_spec spec_of(struct app_run *run)
 {
     struct rack *r = run->rack;
 
-    return (struct session_spec){
-        .loop = r->loop,
-        .engine = run->link->engine,
-        .plan = run->plan,
-        .hub = run->hub,
-        .notes = r->notes,
-        .ports = &r->ports,
-        .id = run->id,
-        .rack_id = r->store.rack_id,
-        .owner = r->owner,
-        .release = run->release,
-        .dir = run->input.dir,
-        .hub_tag = "convox",
-        .client_env = &run->input.client_env,
-        .templates = r->templates_mb > 0 ? TEMPLATES_USE : TEMPLATES_OFF,
-        .podman = run->link->podman,
-        .no_build = run->no_build,
-        .no_cache = run->no_cache,
-        .exit_on_failure = run->exit_on_failure,
-        .asked_ns = run->asked_ns,
-        .wait_timeout_s = run->wait_timeout_s,
-        .tick_ms = r->tick_ms,
-        .on_event = on_run_event,
-        .on_ending = on_session_ending,
-        .on_gone = on_session_gone,
-        .user = run
-    };
+    return (struct session_spec){ .loop = r->loop,
+                                  .engine = run->link->engine,
+                                  .plan = run->plan,
+                                  .hub = run->hub,
+                                  .notes = r->notes,
+                                  .ports = &r->ports,
+                                  .id = run->id,
+                                  .rack_id = r->store.rack_id,
+                                  .owner = r->owner,
+                                  .release = run->release,
+                                  .dir = run->input.dir,
+                                  .hub_tag = "convox",
+                                  .client_env = &run->input.client_env,
+                                  .templates = r->templates_mb > 0
+                                                   ? TEMPLATES_USE
+                                                   : TEMPLATES_OFF,
+                                  .podman = run->link->podman,
+                                  .no_build = run->no_build,
+                                  .no_cache = run->no_cache,
+                                  .exit_on_failure = run->exit_on_failure,
+                                  .asked_ns = run->asked_ns,
+                                  .wait_timeout_s = run->wait_timeout_s,
+                                  .tick_ms = r->tick_ms,
+                                  .on_event = on_run_event,
+                                  .on_ending = on_session_ending,
+                                  .on_gone = on_session_gone,
+                                  .user = run };
 }
 
 static void begin_session(struct app_run *run, struct link *link)

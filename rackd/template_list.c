@@ -126,10 +126,10 @@ static void on_images(const struct engine_object *list, size_t count,
 
     for (size_t i = 0; i < count; i++)
         if (is_wanted(q, &list[i]))
-            read_template(&all[n++], r, &list[i],
-                          find(list, count,
-                               strv_value(&list[i].labels,
-                                          "cvx.template.base")));
+            read_template(
+                &all[n++], r, &list[i],
+                find(list, count,
+                     strv_value(&list[i].labels, "cvx.template.base")));
     qsort(all, n, sizeof(*all), by_age);
     q->cb(all, n, err, q->user);
     free(all);
@@ -194,8 +194,8 @@ static void on_trim(const struct template_info *list, size_t count,
                  *list[i].name == '\0' ? "it was never finished"
                                        : "all take more than CVX_TEMPLATES_MB");
         sum -= list[i].size;
-        template_remove(link, *list[i].name == '\0' ? list[i].id
-                                                    : list[i].name);
+        template_remove(link,
+                        *list[i].name == '\0' ? list[i].id : list[i].name);
     }
 }
 

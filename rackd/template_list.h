@@ -17,20 +17,21 @@ struct link;
 struct rack;
 
 struct template_info {
-    const char *name;  /* "cvx-template/mysql:0123456789abcdef"; "" when it
-                          was never finished */
-    const char *id;    /* the image's */
-    const char *kind;  /* "mysql" */
-    const char *image; /* it was made from: "mysql:8.4" */
-    long long size;    /* bytes it has on top of that image */
+    const char *name;   /* "cvx-template/mysql:0123456789abcdef"; "" when it
+                           was never finished */
+    const char *id;     /* the image's */
+    const char *kind;   /* "mysql" */
+    const char *image;  /* it was made from: "mysql:8.4" */
+    long long size;     /* bytes it has on top of that image */
     int64_t made, used; /* unix seconds */
     bool stale;         /* that image has been replaced since */
     bool foreign;       /* another rack made it */
 };
 
-/* `all`: other racks' too. In the order in which they would be removed: what was never finished, the
- * stale, then the one that was not used for longest. `err`: the engine's; the
- * list is then empty. Runs once, from the loop; borrowed for the call. */
+/* `all`: other racks' too. In the order in which they would be removed: what
+ * was never finished, the stale, then the one that was not used for longest.
+ * `err`: the engine's; the list is then empty. Runs once, from the loop;
+ * borrowed for the call. */
 typedef void (*template_list_cb)(const struct template_info *list, size_t count,
                                  const struct err *err, void *user);
 void template_list(struct link *link, bool all, template_list_cb cb,

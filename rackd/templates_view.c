@@ -176,7 +176,8 @@ static void on_link_to_prune(struct link *link, const struct err *err,
                              void *user)
 {
     if (has_link(user, link, err))
-        template_list(link, ((struct visit *)user)->all, on_list_to_prune, user);
+        template_list(link, ((struct visit *)user)->all, on_list_to_prune,
+                      user);
 }
 
 static void on_list_to_prune(const struct template_info *list, size_t count,

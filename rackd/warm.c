@@ -1,7 +1,7 @@
 /*
- * warm -- for a start with --warm: while the app runs, the resources of its next
- * start are started in a session of their own and frozen (run/ahead.c). The
- * next start takes that session over; if none comes, it goes.
+ * warm -- for a start with --warm: while the app runs, the resources of its
+ * next start are started in a session of their own and frozen (run/ahead.c).
+ * The next start takes that session over; if none comes, it goes.
  *
  * Asked for, not the rule: what Ctrl-C leaves otherwise is nothing at all.
  */
@@ -157,29 +157,27 @@ static void begin(struct app_run *run)
     w->hub = hub_new();
     log_info("warm", "making the next resources of %s: session %s", w->part.app,
              w->id);
-    w->session = session_start(
-        &(struct session_spec){ .loop = r->loop,
-                                .engine = w->link->engine,
-                                .plan = &w->part,
-                                .hub = w->hub,
-                                .notes = r->notes,
-                                .ports = &r->ports,
-                                .id = w->id,
-                                .rack_id = r->store.rack_id,
-                                .owner = r->owner,
-                                .release = run->release,
-                                .dir = w->dir,
-                                .hub_tag = "convox",
-                                .client_env = &w->client_env,
-                                .templates = r->templates_mb > 0
-                                                 ? TEMPLATES_USE
-                                                 : TEMPLATES_OFF,
-                                .ahead = true,
-                                .podman = w->link->podman,
-                                .exit_on_failure = true,
-                                .on_event = on_event,
-                                .on_gone = on_gone,
-                                .user = w });
+    w->session = session_start(&(struct session_spec){
+        .loop = r->loop,
+        .engine = w->link->engine,
+        .plan = &w->part,
+        .hub = w->hub,
+        .notes = r->notes,
+        .ports = &r->ports,
+        .id = w->id,
+        .rack_id = r->store.rack_id,
+        .owner = r->owner,
+        .release = run->release,
+        .dir = w->dir,
+        .hub_tag = "convox",
+        .client_env = &w->client_env,
+        .templates = r->templates_mb > 0 ? TEMPLATES_USE : TEMPLATES_OFF,
+        .ahead = true,
+        .podman = w->link->podman,
+        .exit_on_failure = true,
+        .on_event = on_event,
+        .on_gone = on_gone,
+        .user = w });
 }
 
 static void drop(struct warm *w, const char *why)

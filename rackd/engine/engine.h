@@ -305,7 +305,7 @@ struct engine_call *engine_network_connect(struct engine *e,
 struct engine_object {
     char *id, *name; /* a volume's id is its name */
     struct strv labels;
-    char *subnet; /* networks: first one, or "" */
+    char *subnet;            /* networks: first one, or "" */
     long long size, created; /* images: bytes, unix seconds */
 };
 typedef void (*engine_objects_cb)(const struct engine_object *list,

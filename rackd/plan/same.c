@@ -1,4 +1,5 @@
-/* plan_same_resources: would the containers of two plans' resources be equal? */
+/* plan_same_resources: would the containers of two plans' resources be equal?
+ */
 #include <string.h>
 
 #include "plan/plan.h"

@@ -29,8 +29,8 @@ static void on_thawed(const struct err *err, void *user);
 void item_freeze(struct item *it)
 {
     item_set_state(it, ITEM_FROZEN, NULL);
-    it->call = engine_container_memory(it->s->spec.engine, it->id, on_memory,
-                                       it);
+    it->call =
+        engine_container_memory(it->s->spec.engine, it->id, on_memory, it);
 }
 
 static void on_memory(long long bytes, const struct err *err, void *user)
@@ -116,8 +116,8 @@ void session_take_over(struct session *s, const struct session_spec *spec)
 /* Its image may have been replaced since. */
 static void thaw(struct item *it)
 {
-    it->call = engine_image_inspect(it->s->spec.engine, it->image->use,
-                                    on_image, it);
+    it->call =
+        engine_image_inspect(it->s->spec.engine, it->image->use, on_image, it);
 }
 
 static bool is_over(struct item *it)
@@ -151,8 +151,8 @@ static void on_image(const struct engine_image *image, const struct err *err,
         strcmp(image->id, it->base_id) != 0)
         make_anew(it, err == NULL ? "its image was replaced" : err->msg);
     else
-        it->call = engine_container_unpause(it->s->spec.engine, it->id,
-                                            on_thawed, it);
+        it->call =
+            engine_container_unpause(it->s->spec.engine, it->id, on_thawed, it);
 }
 
 static void on_thawed(const struct err *err, void *user)

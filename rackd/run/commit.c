@@ -73,8 +73,8 @@ static void on_stopped(const struct err *err, void *user)
     struct item *it = user;
 
     if (goes_on(it, err))
-        it->call = engine_container_inspect(it->s->spec.engine, it->id, on_end,
-                                            it);
+        it->call =
+            engine_container_inspect(it->s->spec.engine, it->id, on_end, it);
 }
 
 static bool has_ended_well(const struct engine_state *state)

@@ -252,6 +252,9 @@ void item_freeze(struct item *it);
 void item_lost_frozen(struct item *it);
 bool item_is_frozen(const struct item *it);
 
+/* session.c: has the engine a hand free to start one more? */
+bool session_may_start(const struct session *s);
+
 /* session.c: items, builds and volumes of the plan's services. */
 void session_add_services(struct session *s);
 void session_tell_resources(struct session *s);
@@ -380,7 +383,7 @@ struct session {
     struct engine_call *ping;
     uint64_t mute_since; /* loop clock; 0: the engine answers */
     unsigned open_handles;
-    bool no_init; /* the engine has no init program */
+    bool no_init;   /* the engine has no init program */
     bool net_first; /* it creates no container for a network to come */
 
     struct image **images;

@@ -232,7 +232,7 @@ static void poke_created(struct item *it)
         free(it->ip);
         it->ip = NULL;
         item_drop(it);
-    } else if (dependencies_are_ready(it)) {
+    } else if (dependencies_are_ready(it) && session_may_start(it->s)) {
         attach(it);
     }
 }
@@ -324,39 +324,36 @@ static void create(struct item *it)
     it->early = !net_is_up(s);
     session_labels(s, &labels, item_kind_word(it->kind), it->name);
     item_set_state(it, ITEM_CREATING, NULL);
-    it->call =
-        engine_container_create(s->spec.engine,
-                                &(struct engine_container){
-                                    .name = name,
-                                    .image = template ? it->template_name
-                                                      : image_of(it),
-                                    .entrypoint =
-                                        direct ? &it->resource->server : NULL,
-                                    .argv = &p->argv,
-                                    .env = &p->env,
-                                    .labels = &labels,
-                                    .user = direct ? it->resource->server_user
-                                                   : p->user,
-                                    .hostname = it->name,
-                                    .ports = ports,
-                                    .port_count = p->ports.len,
-                                    .mounts = mounts,
-                                    .mount_count = p->mounts.len,
-                                    .network = s->net_name,
-                                    .ip = it->ip,
-                                    .aliases = &p->aliases,
-                                    .init = p->init && !s->no_init,
-                                    .privileged = p->privileged,
-                                    .read_only_root = p->read_only_root,
-                                    .no_new_privileges = p->no_new_privileges,
-                                    .cap_add = &p->cap_add,
-                                    .cap_drop = &p->cap_drop,
-                                    .no_healthcheck = true,
-                                    .log_driver = LOG_DRIVER,
-                                    .cpu_shares = cpu_shares(s),
-                                    .stop_grace_s = (int)p->stop_grace_s,
-                                },
-                                on_created, it);
+    it->call = engine_container_create(
+        s->spec.engine,
+        &(struct engine_container){
+            .name = name,
+            .image = template ? it->template_name : image_of(it),
+            .entrypoint = direct ? &it->resource->server : NULL,
+            .argv = &p->argv,
+            .env = &p->env,
+            .labels = &labels,
+            .user = direct ? it->resource->server_user : p->user,
+            .hostname = it->name,
+            .ports = ports,
+            .port_count = p->ports.len,
+            .mounts = mounts,
+            .mount_count = p->mounts.len,
+            .network = s->net_name,
+            .ip = it->ip,
+            .aliases = &p->aliases,
+            .init = p->init && !s->no_init,
+            .privileged = p->privileged,
+            .read_only_root = p->read_only_root,
+            .no_new_privileges = p->no_new_privileges,
+            .cap_add = &p->cap_add,
+            .cap_drop = &p->cap_drop,
+            .no_healthcheck = true,
+            .log_driver = LOG_DRIVER,
+            .cpu_shares = cpu_shares(s),
+            .stop_grace_s = (int)p->stop_grace_s,
+        },
+        on_created, it);
 }
 
 void item_start_over(struct item *it)
@@ -584,4 +581,5 @@ static void on_started(const struct err *err, void *user)
         started(it);
     else
         start_failed(it, err);
+    session_poke(it->s); /* another one may start */
 }

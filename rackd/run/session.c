@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "base/env.h"
@@ -13,6 +14,9 @@
 #include "run/health.h"
 #include "run/internal.h"
 #include "run/ready.h"
+
+/* Starts under way at once: more only keep each other from ending. */
+#define STARTS_A_CPU 1
 
 /* Where nobody watches (--exit-on-failure) a start must not wait for ever. */
 #define UNWATCHED_READY_S 300
@@ -240,14 +244,44 @@ static bool all_ready(const struct session *s)
     return net_is_up(s) && s->events_ready;
 }
 
-static void poke_all(struct session *s)
+/* How long it takes to answer once it has been started, in ranks: who takes
+ * long is created and started first, so that it comes up while others start. */
+#define RANKS 3
+
+static int rank_of(const struct item *it)
+{
+    if (it->resource == NULL)
+        return RANKS - 1;
+    return it->resource->probe == PROBE_MYSQL ? 0 : 1;
+}
+
+static void poke_items(struct session *s)
 {
     struct item *it, *next;
 
+    for (int rank = 0; rank < RANKS; rank++)
+        DL_FOREACH_SAFE (s->items, it, next)
+            if (rank_of(it) == rank)
+                item_poke(it);
+}
+
+bool session_may_start(const struct session *s)
+{
+    const struct item *it;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    long under_way = 0;
+
+    DL_FOREACH (s->items, it)
+        if (it->state == ITEM_ATTACHING || it->state == ITEM_STARTING)
+            under_way++;
+    return under_way < (cpus < 1 ? 1 : cpus) * STARTS_A_CPU;
+}
+
+static void poke_all(struct session *s)
+{
     for (size_t i = 0; i < s->spec.plan->builds.len; i++)
         build_poke(s->builds[i]);
-    DL_FOREACH_SAFE (s->items, it, next)
-        item_poke(it);
+    poke_items(s);
     if (s->state == SESSION_STARTING && all_ready(s)) {
         s->state = SESSION_READY;
         marks_end(&s->marks);

@@ -160,8 +160,8 @@ void item_take_down(struct item *it, bool now)
     if (it->state == ITEM_GONE || it->state == ITEM_REMOVING)
         return;
     if (it->call != NULL &&
-        (it->committing || it->state == ITEM_CREATING || it->state == ITEM_STARTING ||
-         it->state == ITEM_WAITING))
+        (it->committing || it->state == ITEM_CREATING ||
+         it->state == ITEM_STARTING || it->state == ITEM_WAITING))
         return;
     if (it->id == NULL) {
         cancel_call(it);

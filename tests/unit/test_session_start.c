@@ -79,8 +79,7 @@ static void marks_say_what_the_start_was_waiting_for(void **state)
     answer_once(f, "POST", create, 404, "{\"message\":\"No such image\"}");
     become_ready(f);
     print_path(f, &path);
-    assert_string_equal(str_c(&path),
-                        "postgres:17 pull, db create, web start");
+    assert_string_equal(str_c(&path), "postgres:17 pull, db create, web start");
     finish(f);
 }
 

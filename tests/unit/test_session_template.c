@@ -97,8 +97,8 @@ static void entrypoint_of_the_users_own_stays(void **state)
            "{\"Id\":\"sha256:aa\",\"Config\":{\"Entrypoint\":[\"/mine\"]}}");
     become_ready(f);
     assert_image(f, 0, "cvx-template/postgres:");
-    assert_null(strstr(fake_engine_last(f->fake, CREATE_DB)->body,
-                       "\"Entrypoint\""));
+    assert_null(
+        strstr(fake_engine_last(f->fake, CREATE_DB)->body, "\"Entrypoint\""));
     finish(f);
 }
 
@@ -173,8 +173,7 @@ static void replaced_image_is_another_template(void **state)
     struct fix *f = *state;
     cleanup_free char *first = name_now(f), *other = NULL;
 
-    answer(f, "GET", "/images/postgres:17/json", 200,
-           "{\"Id\":\"sha256:bb\"}");
+    answer(f, "GET", "/images/postgres:17/json", 200, "{\"Id\":\"sha256:bb\"}");
     other = name_now(f);
     assert_string_not_equal(first, other);
 }
@@ -366,8 +365,7 @@ static void session_that_ends_waits_for_the_commit_and_drops_it(void **state)
 
 int main(void)
 {
-#define USE(fn)                                                                \
-    cmocka_unit_test_setup_teardown(fn, setup, session_fix_teardown)
+#define USE(fn)  cmocka_unit_test_setup_teardown(fn, setup, session_fix_teardown)
 #define MAKE(fn) cmocka_unit_test_setup_teardown(fn, setup_make, teardown_make)
     const struct CMUnitTest tests[] = {
         USE(container_comes_from_the_template),
