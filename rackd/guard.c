@@ -20,10 +20,16 @@
 /* Whoever ends the process again and again means it. */
 #define PROCESS_TRIES 5
 
+/* The container takes the engine as long as one of the session's own, so where
+ * the process is there it comes when the session is ready, or so late. */
+#define CONTAINER_LATE_MS 2000
+
 /* A lease across a network may break and be mended. */
 #define PATIENCE_MS 10000
 
+static bool is_needed(const struct link *link);
 static void on_process_lost(void *user);
+static void on_late(uv_timer_t *timer);
 static void on_reaper_change(void *user);
 static void on_process_closed(void *user);
 static void on_reaper_closed(void *user);
@@ -91,6 +97,8 @@ static void on_process_lost(void *user)
     link->process_why = xstrdup("it was killed again and again");
     if (link->process_tries++ < PROCESS_TRIES)
         start_process(link);
+    if (is_needed(link))
+        guard_complete(link);
 }
 
 static void make_reaper(struct link *link)
@@ -120,8 +128,23 @@ bool guard_begin(struct link *link)
         start_process(link);
     if (link->reaper == NULL)
         make_reaper(link);
-    reaper_want(link->reaper, true);
+    if (link->process == NULL)
+        guard_complete(link);
+    else if (!uv_is_active((uv_handle_t *)&link->guard_timer))
+        uv_timer_start(&link->guard_timer, on_late, CONTAINER_LATE_MS, 0);
     return guard_is_up(link);
+}
+
+void guard_complete(struct link *link)
+{
+    uv_timer_stop(&link->guard_timer);
+    if (link->reaper != NULL)
+        reaper_want(link->reaper, true);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    guard_complete(container_of(timer, struct link, guard_timer));
 }
 
 static void on_reaper_change(void *user)
@@ -158,6 +181,7 @@ bool guard_end(struct link *link)
 {
     if (is_needed(link))
         return true;
+    uv_timer_stop(&link->guard_timer);
     reaper_want(link->reaper, false);
     return reaper_is_gone(link->reaper);
 }

@@ -11,8 +11,10 @@
 #include "sweep.h"
 #include "template_list.h"
 
-/* What could not be removed is tried again so often while rackd lives. */
-#define SWEEP_AGAIN_MS 2000
+/* What could not be removed is tried again while rackd lives, less and less
+ * often: an engine may hold on to a network until it is started again. */
+#define SWEEP_AGAIN_MS     2000
+#define SWEEP_AGAIN_MAX_MS 120000
 
 /* Who waits for an engine's hello. */
 struct waiter {
@@ -32,6 +34,7 @@ static void on_engine_closed(void *user);
 static void on_swept(size_t left, const struct err *err, void *user);
 static void on_sweep_timer(uv_timer_t *timer);
 static void on_timer_closed(uv_handle_t *handle);
+static void on_guard_timer_closed(uv_handle_t *handle);
 static void sweep(struct link *link);
 
 static struct link *find(struct rack *r, const char *endpoint)
@@ -58,6 +61,7 @@ static struct link *open_link(struct rack *r, const char *endpoint,
     }
     link->dirty = true; /* who knows what was left before us */
     uv_timer_init(r->loop, &link->sweep_timer);
+    uv_timer_init(r->loop, &link->guard_timer);
     DL_APPEND(r->links, link);
     return link;
 }
@@ -124,11 +128,21 @@ static void sweep(struct link *link)
         .link = link, .on_done = on_swept, .user = link });
 }
 
+static void sweep_again(struct link *link)
+{
+    if (link->sweep_again_ms == 0)
+        link->sweep_again_ms = SWEEP_AGAIN_MS;
+    uv_timer_start(&link->sweep_timer, on_sweep_timer, link->sweep_again_ms, 0);
+    if (link->sweep_again_ms < SWEEP_AGAIN_MAX_MS)
+        link->sweep_again_ms *= 2;
+}
+
 void link_is_dirty(struct link *link)
 {
     link->dirty = true;
+    link->sweep_again_ms = SWEEP_AGAIN_MS;
     if (!link->sweeping)
-        uv_timer_start(&link->sweep_timer, on_sweep_timer, SWEEP_AGAIN_MS, 0);
+        sweep_again(link);
 }
 
 static void on_swept(size_t left, const struct err *err, void *user)
@@ -139,8 +153,10 @@ static void on_swept(size_t left, const struct err *err, void *user)
     if (err != NULL)
         log_debug("rack", "sweep of %s: %s", link->endpoint, err->msg);
     link->dirty |= left > 0 || err != NULL;
-    if (link->dirty && link->open == 0)
-        link_is_dirty(link);
+    if (!link->dirty)
+        link->sweep_again_ms = SWEEP_AGAIN_MS;
+    else if (link->open == 0)
+        sweep_again(link);
 }
 
 static void on_sweep_timer(uv_timer_t *timer)
@@ -174,10 +190,11 @@ void link_close(struct link *link)
 {
     struct err err = { .code = ERR_UNAVAILABLE, .msg = "rackd ends" };
 
-    link->open = 2; /* the timer and what guards it */
+    link->open = 3; /* the timers and what guards it */
     tell_waiters(link, &err);
     sweep_drop_all(link);
     uv_close((uv_handle_t *)&link->sweep_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&link->guard_timer, on_guard_timer_closed);
     guard_close(link, on_guard_closed);
 }
 
@@ -197,6 +214,11 @@ static void on_timer_closed(uv_handle_t *handle)
     uv_timer_t *timer = (uv_timer_t *)handle;
 
     one_closed(container_of(timer, struct link, sweep_timer));
+}
+
+static void on_guard_timer_closed(uv_handle_t *handle)
+{
+    one_closed(container_of(handle, struct link, guard_timer));
 }
 
 static void on_engine_closed(void *user)

@@ -63,6 +63,8 @@ struct link {
     struct sweep *sweeps;                    /* under way (sweep.c) */
     struct template_query *template_queries; /* too (template_list.c) */
     uv_timer_t sweep_timer;
+    uint64_t sweep_again_ms; /* the next pause before it is swept again */
+    uv_timer_t guard_timer;  /* guard.c: the container comes now */
     bool sweeping, dirty;  /* dirty: something was left since the last sweep */
     struct reaper *reaper; /* guard.c */
     struct reaper_process *process;
@@ -94,6 +96,7 @@ struct app_run {
     struct warm *warm;    /* what it was made of, or NULL */
     bool misses_template; /* one that could be there was not */
     bool ending;          /* nothing of its session runs any more */
+    bool left; /* something of it could not be removed */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;
@@ -177,6 +180,9 @@ void link_sweep(struct link *link);
  * guard_changed() tells later. */
 bool guard_begin(struct link *link);
 bool guard_is_up(const struct link *link);
+
+/* A session is ready: now the engine has time for the container. */
+void guard_complete(struct link *link);
 
 /* A session has ended: when it was the last one the container that guards goes
  * too. True: nothing is to be waited for. */

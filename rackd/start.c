@@ -400,6 +400,7 @@ static void end_ready(struct app_run *run)
     timings_free(run->timings);
     run->timings = NULL;
     templates_want(run);
+    guard_complete(run->link);
     if (run->detach)
         hand_over(run);
 }
@@ -422,6 +423,7 @@ static void on_run_event(const struct run_event *event, void *user)
                   event->type == RUN_WARNING);
     if (event->type == RUN_REMOVED && event->left > 0)
         link_is_dirty(run->link);
+    run->left |= event->type == RUN_REMOVED && event->left > 0;
     if (event->type == RUN_READY)
         end_ready(run);
 }
@@ -519,10 +521,11 @@ static void finish(struct app_run *run)
     for (size_t i = 0; i < run->watchers.len; i++) {
         struct watcher *w = run->watchers.v[i].watcher;
 
+        w->status |= run->left;
         if (--w->sessions > 0)
             continue;
         if (w->req != NULL)
-            send_end(w->req, run, 0);
+            send_end(w->req, run, w->status);
         free(w);
     }
     run_close(run);

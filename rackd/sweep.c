@@ -13,7 +13,7 @@
 #include "rack.h"
 
 /* A network whose last container has just gone may be busy for a moment. */
-#define NETWORK_TRIES 20
+#define NETWORK_TRIES 5
 
 struct sweep;
 

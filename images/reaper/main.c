@@ -39,6 +39,10 @@
 /* The engine is asked again so often while it does not answer. */
 #define AGAIN_MS 50
 
+/* What is busy is asked for as often for so long, then seldom. */
+#define BUSY_FAST_MS 5000
+#define BUSY_SLOW_MS 2000
+
 /* What the rack asked for last may turn up this late. The container goes when
  * nothing did; the process, which nobody sees, looks longer. */
 #define SETTLE_CONTAINER_MS 600
@@ -183,9 +187,16 @@ static bool is_clean(const struct reaper *r, const struct objects *all)
            (r->self != NULL || count_of(all, is_reaper) == 0);
 }
 
+/* What is busy is mostly so for a moment; an engine that has lost count of what
+ * is on a network keeps it busy until it is started again. */
+static int64_t busy_pause(int64_t begun)
+{
+    return clock_ms() - begun < BUSY_FAST_MS ? AGAIN_MS : BUSY_SLOW_MS;
+}
+
 /* One look, and what it calls for. -1: the engine does not answer; else
  * whether there was nothing. */
-static int look(const struct reaper *r)
+static int look(const struct reaper *r, int64_t begun)
 {
     struct objects all = { 0 };
     const char *why;
@@ -194,7 +205,7 @@ static int look(const struct reaper *r)
     if (objects_list(&all, r->socket, r->labels, r->label_count, &why) == 0) {
         clean = is_clean(r, &all);
         if (!clean && remove_all(r, &all) > 0)
-            sleep_ms(AGAIN_MS); /* something is busy yet */
+            sleep_ms(busy_pause(begun));
     }
     objects_release(&all);
     return clean;
@@ -219,7 +230,7 @@ static bool reap(const struct reaper *r)
 
     settle = r->self != NULL ? SETTLE_CONTAINER_MS : SETTLE_PROCESS_MS;
     while (clock_ms() - begun < GIVE_UP_MS) {
-        int clean = look(r);
+        int clean = look(r, begun);
 
         if (clean > 0 && clock_ms() - begun >= settle)
             return true;

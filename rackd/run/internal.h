@@ -151,7 +151,6 @@ struct item {
 
     enum template_state template;
     char *template_name; /* "cvx-template/mysql:0123456789abcdef", or NULL */
-    bool direct;         /* from it, without the image's entrypoint */
     char *base_id;       /* of the image it stands for */
     long long memory;    /* bytes, when it was frozen */
     char *saved_id;      /* of a template being made, without a name yet */
@@ -163,7 +162,6 @@ struct item {
     unsigned image_tries;     /* creates in a row that missed the image */
     unsigned remade;          /* in a row, after somebody removed it */
     size_t subnets;           /* tried when it was created: its address */
-    bool early;               /* it was created before the network was there */
     struct volume_step *owns; /* whose root is being given its owner */
     size_t mounts_filled;     /* mounts whose owner has been seen to */
 
@@ -181,11 +179,13 @@ struct item {
     unsigned exits;   /* in a row, for the back-off */
     int exit_status;
     size_t lines;           /* of output, since it was started */
-    bool heard;             /* output, since its last words are waited for */
     int64_t started_ms;     /* wall clock */
     uint64_t running_since; /* loop clock */
     char *unhealthy_why;    /* the last health check's words, or NULL */
     bool timer_open, warned_unhealthy, was_ready;
+    bool direct;          /* from a template, without the image's entrypoint */
+    bool early;           /* created before the network was there */
+    bool heard;           /* output, since its last words are waited for */
     bool initless;        /* made again without an init */
     bool died, oom;       /* an exit is being dealt with; out of memory */
     bool removed, waited; /* by somebody else; waited to hear of that */

@@ -1002,6 +1002,8 @@ static void what_cannot_be_removed_is_tried_until_it_can(void **state)
     assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 1);
     wait_asked(f, "/containers/old1", 2);
     answer(f, "DELETE", "/containers/old1", 204, NULL);
+    run_for(f, 3000); /* twice as long as before */
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/old1"), 2);
     wait_asked(f, "/containers/old1", 3);
     answer(f, "GET", "/containers/json", 200, "[]");
     run_for(f, 2500);
