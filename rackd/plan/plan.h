@@ -127,7 +127,11 @@ struct plan_resource {
      * template. */
     struct strv server;
     char *server_user;
+    bool template_tls; /* the template has PLAN_TEMPLATE_TLS, for `server` */
 };
+
+/* A key and its certificate, in PEM. */
+#define PLAN_TEMPLATE_TLS "/cvx/tls.pem"
 
 /* HTTP health check of a service. path NULL: ready once it has started. */
 struct plan_health {

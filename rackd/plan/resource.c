@@ -117,7 +117,10 @@ static const struct resource_type types[] = {
                         "--innodb-log-file-size=32M",
         .init_sql = MYSQL_GRANT,
         .template_args = MYSQL_TEMPLATE,
-        .server = "mariadbd\n--user=mysql",
+        /* 11.4 and later make an RSA key at every start: up to a second. */
+        .server = "mariadbd\n--user=mysql\n--ssl-cert=" PLAN_TEMPLATE_TLS
+                  "\n--ssl-key=" PLAN_TEMPLATE_TLS,
+        .template_tls = true,
     },
     {
         .kind = "redis",

@@ -37,6 +37,8 @@ struct resource_type {
      */
     const char *template_env, *template_args;
     const char *server, *server_user; /* NULL: no templates; the image's */
+    bool template_tls; /* a key and its certificate come along, in one file:
+                          the server would make its own at every start */
 };
 
 /* NULL when there is no such type; *nearest (may be NULL) then names the

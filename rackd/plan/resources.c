@@ -92,6 +92,7 @@ static void allow_template(struct plan_resource *out,
                            const struct resource_type *type)
 {
     add_lines(&out->server, type->server);
+    out->template_tls = type->template_tls;
     if (type->server_user != NULL)
         out->server_user = xstrdup(type->server_user);
     add_lines(&out->container.argv, type->template_args);

@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/context.h"
 #include "run/internal.h"
+#include "run/self_signed.h"
 
 /* A database writes everything down. */
 #define STOP_S 120
@@ -21,6 +23,8 @@
 static void on_stopped(const struct err *err, void *user);
 static void on_end(const struct engine_state *state, const struct err *err,
                    void *user);
+static void on_tls(const struct err *err, void *user);
+static void commit(struct item *it);
 static void on_committed(const char *id, const struct err *err, void *user);
 static void on_still_there(const struct engine_state *state,
                            const struct err *err, void *user);
@@ -107,18 +111,56 @@ static void add_changes(const struct item *it, struct strv *out)
     strv_printf(out, "LABEL cvx.template.base=%s", it->base_id);
 }
 
+/* What the server would make at every start. */
+static int put_tls(struct item *it, struct err *err)
+{
+    cleanup_strv struct strv paths = { 0 }, texts = { 0 };
+    cleanup_str struct str pem = { 0 };
+    cleanup_free char *tar = NULL;
+    size_t len = 0;
+
+    if (self_signed_pem(&pem,
+                        it->plan->aliases.len == 0 ? it->name
+                                                   : it->plan->aliases.v[0],
+                        err) < 0)
+        return -1;
+    strv_add(&paths, PLAN_TEMPLATE_TLS);
+    strv_add(&texts, str_c(&pem));
+    if (context_files(&tar, &len, &paths, &texts, err) < 0)
+        return -1;
+    it->call = engine_container_put(it->s->spec.engine, it->id, "/", tar, len,
+                                    on_tls, it);
+    return 0;
+}
+
 static void on_end(const struct engine_state *state, const struct err *err,
                    void *user)
 {
     struct item *it = user;
-    cleanup_strv struct strv changes = { 0 };
+    struct err failed = { 0 };
 
     if (!goes_on(it, err))
         return;
-    if (!has_ended_well(state)) {
+    if (!has_ended_well(state))
         fail(it, "the server did not end cleanly");
-        return;
-    }
+    else if (!it->resource->template_tls)
+        commit(it);
+    else if (put_tls(it, &failed) < 0)
+        fail(it, failed.msg);
+}
+
+static void on_tls(const struct err *err, void *user)
+{
+    struct item *it = user;
+
+    if (goes_on(it, err))
+        commit(it);
+}
+
+static void commit(struct item *it)
+{
+    cleanup_strv struct strv changes = { 0 };
+
     add_changes(it, &changes);
     it->committing = true;
     it->call = engine_container_commit(it->s->spec.engine, it->id, NULL, NULL,

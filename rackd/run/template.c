@@ -17,7 +17,7 @@
 #include "run/internal.h"
 
 /* Another number whenever templates are made differently. */
-#define TEMPLATE_FORMAT "cvx template 1"
+#define TEMPLATE_FORMAT "cvx template 2"
 
 #define KEY_BYTES   8
 #define IMAGE_TRIES 3

@@ -305,6 +305,25 @@ static void neither_password_nor_labels_of_the_container_stay(void **state)
     finish(f);
 }
 
+static void key_and_certificate_come_along_where_they_are_wanted(void **state)
+{
+    struct fix *f = *state;
+    const struct fake_request *put;
+
+    f->db->template_tls = true;
+    answer(f, "PUT", "/containers/db1/archive", 200, NULL);
+    become_ready(f);
+    put = fake_engine_last(f->fake, "/containers/db1/archive");
+    assert_non_null(memmem(put->body, put->body_len, "cvx/tls.pem", 11));
+    assert_non_null(memmem(put->body, put->body_len, "BEGIN PRIVATE KEY", 17));
+    assert_non_null(memmem(put->body, put->body_len, "BEGIN CERTIFICATE", 17));
+    assert_true(place_of(f, "/containers/db1/stop") <
+                place_of(f, "/containers/db1/archive"));
+    assert_true(place_of(f, "/containers/db1/archive") <
+                place_of(f, "/commit"));
+    finish(f);
+}
+
 static void one_that_is_there_is_not_made_again(void **state)
 {
     struct fix *f = *state;
@@ -382,6 +401,7 @@ int main(void)
         USE(template_whose_server_ends_is_left_for_the_image),
         MAKE(made_from_a_clean_shutdown_and_named_last),
         MAKE(neither_password_nor_labels_of_the_container_stay),
+        MAKE(key_and_certificate_come_along_where_they_are_wanted),
         MAKE(one_that_is_there_is_not_made_again),
         MAKE(server_that_does_not_end_cleanly_makes_none),
         MAKE(container_touched_meanwhile_makes_none),
