@@ -112,9 +112,9 @@ YML
     for name in my ma; do
         id=$(containers_of resource $name)
         [[ $(api GET "/containers/$id/json" | jq -r .Config.Image) == cvx-template/m* ]]
-        container_exec "$id" sh -c 'client=$(command -v mariadb || command -v mysql);
-            exec $client -h 127.0.0.1 -u app -p"$MYSQL_PASSWORD$MARIADB_PASSWORD" \
-            -e "create database t2; create table t2.a (b int); insert into t2.a values (7); select * from t2.a"' | grep -x 7
+        container_exec "$id" sh -c 'exec $(command -v mariadb || command -v mysql) "$@" -p"$MYSQL_PASSWORD$MARIADB_PASSWORD"' \
+            -- -h 127.0.0.1 -u app -NBe "create database t2; create table t2.a (b int); insert into t2.a values (7);
+            select * from t2.a" | grep -x 7
     done
     "$CVX" stop
     run -0 "$CVX" templates build
