@@ -217,11 +217,21 @@ trial() {
 
 # ---- engines -----------------------------------------------------------------
 
-wait_engine() {
-    for _ in $(seq 600); do
-        ! api_answers || return 0
+engine_answers() { # SECONDS
+    local end=$((SECONDS + $1))
+
+    until api_answers; do
+        [ $SECONDS -lt $end ] || return 1
         sleep 0.05
     done
+}
+
+wait_engine() {
+    engine_answers 15 && return
+    if $CHAOS_ENGINE mend 2>/dev/null && engine_answers 15; then
+        say "the engine could not start by itself: its networks were forgotten"
+        return
+    fi
     say "the engine does not come back"
     exit 1
 }

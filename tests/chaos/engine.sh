@@ -8,6 +8,7 @@
 #   engine.sh kill          SIGKILL; its containers run on
 #   engine.sh stop          SIGTERM, as at an upgrade; waits for its end
 #   engine.sh start         starts it again; does not wait for it to answer
+#   engine.sh mend          starts one that its own death has left unable to
 #   engine.sh down          stops it and removes what it stored
 #
 # Root only: it needs a network namespace.
@@ -76,10 +77,20 @@ is_gone() { ! is_ours "$1"; }
 end() { # SIGNAL
     local p
 
-    p=$(pid)
+    p=$(pid || true)
     is_ours "$p" || return 0
     kill -s "$1" "$p"
     wait_until is_gone "$p"
+}
+
+# Docker 20.10, killed while it writes down a new network, panics at every start
+# from then on (libnetwork's reservePools); its networks have to be forgotten.
+mend() {
+    is_ours "$(pid || true)" && return 1
+    grep -q 'libnetwork.*reservePools' "$run/log" || return 1
+    rm -f "$dir/network/files/local-kv.db"
+    : >"$run/log"
+    start
 }
 
 case ${1:-} in
@@ -101,6 +112,7 @@ exec)
 kill) end KILL ;;
 stop) end TERM ;;
 start) start ;;
+mend) mend ;;
 down)
     end TERM
     containerd=$(cat "$run/containerd.pid" 2>/dev/null || true)
@@ -115,7 +127,7 @@ down)
     rm -rf "$dir" "$run"
     ;;
 *)
-    echo "usage: engine.sh up|exec CMD...|kill|stop|start|down" >&2
+    echo "usage: engine.sh up|exec CMD...|kill|stop|start|mend|down" >&2
     exit 64
     ;;
 esac
