@@ -52,6 +52,7 @@ static void fail(struct item *it, const char *why)
         session_poke(it->s);
         return;
     }
+    template_is_bad(it); /* or every start would try it again */
     text = xasprintf("cannot make a template for resource %s", it->name);
     session_fail(it->s, 1, text, why, explain_engine(why));
 }

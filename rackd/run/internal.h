@@ -241,7 +241,9 @@ bool template_is_in_use(const struct item *it);
  * so, and the image itself is next). */
 void template_is_there(struct item *it);
 bool template_is_missing(struct item *it, const struct err *err);
-/* It did not work: never again. */
+/* Neither used nor made for a while. */
+void template_is_bad(struct item *it);
+/* It did not work: from the image, then. */
 void template_give_up(struct item *it, const char *why);
 void template_emit(struct item *it, const char *state);
 /* commit.c: it answers, in a session that makes templates: make it one. */

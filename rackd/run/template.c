@@ -226,6 +226,12 @@ bool template_is_missing(struct item *it, const struct err *err)
     return true;
 }
 
+void template_is_bad(struct item *it)
+{
+    image_notes_put(it->s->spec.notes, it->template_name, NOTE_BAD,
+                    uv_now(it->s->spec.loop));
+}
+
 void template_give_up(struct item *it, const char *why)
 {
     session_warn(it->s,
@@ -234,8 +240,7 @@ void template_give_up(struct item *it, const char *why)
                  it->name, why);
     it->template = TEMPLATE_MISSING;
     item_mark_from(it, "image");
-    image_notes_put(it->s->spec.notes, it->template_name, NOTE_BAD,
-                    uv_now(it->s->spec.loop));
+    template_is_bad(it);
     template_emit(it, "bad");
     item_drop(it);
 }

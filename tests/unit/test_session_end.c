@@ -154,7 +154,7 @@ static void end_is_not_said_while_the_network_is_made(void **state)
     run_for(f, 50);
     assert_no_event(f, "ending");
     wait_event(f, "ending");
-    asked(f, "/networks/net1", 1);
+    wait_asked(f, "/networks/net1", 1);
     wait_gone(f);
 }
 

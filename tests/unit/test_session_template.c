@@ -348,6 +348,12 @@ static void server_that_does_not_end_cleanly_makes_none(void **state)
     assert_event(f, "error cannot make a template for resource db | the server "
                     "did not end cleanly");
     assert_int_equal(fake_engine_asked(f->fake, "/commit"), 0);
+    f->gone = false; /* nobody tries again at once, nor asks for it */
+    become_ready(f);
+    assert_event(f, "template of db bad");
+    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 1);
+    stop_it(f);
+    wait_over(f);
 }
 
 static void container_touched_meanwhile_makes_none(void **state)
