@@ -96,7 +96,7 @@ struct app_run {
     struct warm *warm;    /* what it was made of, or NULL */
     bool misses_template; /* one that could be there was not */
     bool ending;          /* nothing of its session runs any more */
-    bool left; /* something of it could not be removed */
+    bool left;            /* something of it could not be removed */
     unsigned ttl_s;
     bool no_build, no_cache, exit_on_failure;
     unsigned wait_timeout_s;
