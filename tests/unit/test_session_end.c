@@ -135,7 +135,7 @@ static void end_is_said_when_the_engine_has_all_in_hand(void **state)
     assert_no_event(f, "ending");
     push_network_event(f, "disconnect", "db1");
     wait_event(f, "ending");
-    asked(f, "/networks/net1", 1);
+    wait_asked(f, "/networks/net1", 1);
     assert_no_event(f, "resource db removed");
     wait_gone(f);
     assert_null(strstr(strstr(str_c(&f->events), "ending") + 1, "ending"));
@@ -175,7 +175,7 @@ static void end_is_not_said_before_volumes_are_asked_for(void **state)
     push_network_event(f, "disconnect", "db1");
     wait_event(f, "ending");
     assert_event(f, "resource db removed");
-    asked(f, "/volumes/app-s1-files", 1);
+    wait_asked(f, "/volumes/app-s1-files", 1);
     wait_gone(f);
     assert_event(f, "removed 2 1 1");
 }

@@ -257,7 +257,7 @@ static void containers_are_created_while_the_network_is(void **state)
 {
     struct fix *f = *state;
 
-    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 100);
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 1200);
     begin(f);
     wait_asked(f, "/containers/create?name=app-s1-web-1", 1);
     wait_asked(f, "/containers/create?name=app-s1-resource-db", 1);
