@@ -96,6 +96,8 @@ removed network shop-S, of rackd $dead, which is gone" ]
 @test "sweep does not touch what a living rack made, and does once that is dead" {
     in_other lone shop
     lone here
+    wait_for 5 reaper_container # it comes once the session is ready
+    in_other wait_for 5 reaper_container
     before=$(in_other rack_census) own=$(rack_census)
     [ "$(wc -l <<<"$before")" = 3 ]
     "$CVX" sweep --dry-run >said

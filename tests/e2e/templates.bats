@@ -8,6 +8,7 @@ setup_file() { engine_use; }
 setup() { TEMPLATES_MB=4096 rack_up; }
 teardown() {
     "$CVX" templates prune >/dev/null || true
+    wait_for 5 rack_is_empty || true # the guard of what was made goes behind it
     rack_down
 }
 
