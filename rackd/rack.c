@@ -124,6 +124,24 @@ void rack_free(struct rack *r)
     free(r);
 }
 
+void rack_session_spec(struct link *link, struct session_spec *out)
+{
+    struct rack *r = link->rack;
+
+    *out =
+        (struct session_spec){ .loop = r->loop,
+                               .engine = link->engine,
+                               .notes = r->notes,
+                               .ports = &r->ports,
+                               .rack_id = r->store.rack_id,
+                               .owner = r->owner,
+                               .hub_tag = "convox",
+                               .templates = r->templates_mb > 0 ? TEMPLATES_USE
+                                                                : TEMPLATES_OFF,
+                               .podman = link->podman,
+                               .tick_ms = r->tick_ms };
+}
+
 /* ---- the end ------------------------------------------------------------ */
 
 /* With neither session nor client for a while there is nothing to stay for. */

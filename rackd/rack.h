@@ -8,6 +8,7 @@
  *   guard.c    who removes everything when this rackd is killed
  *   input.c   a request's files and environment -> manifest and plan
  *   start.c    POST /start and stop: a session and who watches it
+ *   stop.c    the requests to stop
  *   event_json.c  its events, as cvx reads them; log_json.c  its lines
  *   views.c    the other requests
  *   timings.c  GET /timings: what a start's time went into; history.c
@@ -41,6 +42,7 @@ struct hub_sub;
 struct plan;
 struct run_event;
 struct session;
+struct session_spec;
 struct reaper;
 struct reaper_process;
 struct str;
@@ -153,6 +155,10 @@ void rack_free(struct rack *r);
 
 /* Called when a session has ended: quits once nothing is left. */
 void rack_run_ended(struct rack *r);
+
+/* What every session of this rack on that engine has in common; the rest of
+ * *out is zero. */
+void rack_session_spec(struct link *link, struct session_spec *out);
 
 /* ---- engines (link.c) --------------------------------------------------- */
 

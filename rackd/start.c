@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/vec.h"
 #include "control/control.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
@@ -277,35 +276,25 @@ static void tell_session(struct app_run *run)
 
 static struct session_spec spec_of(struct app_run *run)
 {
-    struct rack *r = run->rack;
+    struct session_spec spec;
 
-    return (struct session_spec){ .loop = r->loop,
-                                  .engine = run->link->engine,
-                                  .plan = run->plan,
-                                  .hub = run->hub,
-                                  .notes = r->notes,
-                                  .ports = &r->ports,
-                                  .id = run->id,
-                                  .rack_id = r->store.rack_id,
-                                  .owner = r->owner,
-                                  .release = run->release,
-                                  .dir = run->input.dir,
-                                  .hub_tag = "convox",
-                                  .client_env = &run->input.client_env,
-                                  .templates = r->templates_mb > 0
-                                                   ? TEMPLATES_USE
-                                                   : TEMPLATES_OFF,
-                                  .podman = run->link->podman,
-                                  .no_build = run->no_build,
-                                  .no_cache = run->no_cache,
-                                  .exit_on_failure = run->exit_on_failure,
-                                  .asked_ns = run->asked_ns,
-                                  .wait_timeout_s = run->wait_timeout_s,
-                                  .tick_ms = r->tick_ms,
-                                  .on_event = on_run_event,
-                                  .on_ending = on_session_ending,
-                                  .on_gone = on_session_gone,
-                                  .user = run };
+    rack_session_spec(run->link, &spec);
+    spec.plan = run->plan;
+    spec.hub = run->hub;
+    spec.id = run->id;
+    spec.release = run->release;
+    spec.dir = run->input.dir;
+    spec.client_env = &run->input.client_env;
+    spec.no_build = run->no_build;
+    spec.no_cache = run->no_cache;
+    spec.exit_on_failure = run->exit_on_failure;
+    spec.asked_ns = run->asked_ns;
+    spec.wait_timeout_s = run->wait_timeout_s;
+    spec.on_event = on_run_event;
+    spec.on_ending = on_session_ending;
+    spec.on_gone = on_session_gone;
+    spec.user = run;
+    return spec;
 }
 
 static void begin_session(struct app_run *run, struct link *link)
@@ -529,82 +518,4 @@ static void finish(struct app_run *run)
         free(w);
     }
     run_close(run);
-}
-
-/* ---- stop ------------------------------------------------------------------
- */
-
-void on_session_stop(struct control_req *req, void *user)
-{
-    struct rack *r = user;
-    struct app_run *run, *next;
-    bool now = strcmp(control_query(req, "now"), "1") == 0;
-
-    DL_FOREACH_SAFE (r->runs, run, next) {
-        if (strcmp(run->id, control_arg(req)) != 0)
-            continue;
-        run_stop(run, "stopped", now, 0);
-        control_answer(req, cJSON_CreateObject());
-        return;
-    }
-    control_error(req, 404, "no such session: %s", control_arg(req));
-}
-
-static void on_watcher_gone(struct control_req *req, void *user)
-{
-    struct watcher *w = user;
-
-    (void)req;
-    w->req = NULL;
-}
-
-static void watch(struct app_run *run, struct watcher *w)
-{
-    ((struct watching *)vec_add(&run->watchers))->watcher = w;
-    w->sessions++;
-}
-
-static void on_nobody(struct control_req *req, void *user)
-{
-    (void)req;
-    (void)user;
-}
-
-/* It did not run; what was made ahead for it goes. */
-static void end_at_once(struct control_req *req)
-{
-    struct cJSON *e = cJSON_CreateObject();
-
-    control_stream(req, on_nobody, NULL);
-    cJSON_AddStringToObject(e, "type", "end");
-    cJSON_AddNumberToObject(e, "status", 0);
-    control_event(req, e);
-    control_end(req);
-}
-
-void on_app_stop(struct control_req *req, void *user)
-{
-    struct rack *r = user;
-    cleanup_free char *app = plan_app_name(control_arg(req));
-    struct app_run *run, *next;
-    struct watcher *w;
-
-    if (app != NULL && strcmp(control_query(req, "warm"), "drop") == 0 &&
-        warm_drop(r, app, "cvx down") && rack_find_app(r, app) == NULL) {
-        end_at_once(req);
-        return;
-    }
-    if (app == NULL || rack_find_app(r, app) == NULL) {
-        control_error(req, 404, "app not running: %s", control_arg(req));
-        return;
-    }
-    w = xcalloc(1, sizeof(*w));
-    w->req = req;
-    control_stream(req, on_watcher_gone, w);
-    DL_FOREACH (r->runs, run)
-        if (run->session != NULL && strcmp(run->input.app, app) == 0)
-            watch(run, w);
-    DL_FOREACH_SAFE (r->runs, run, next)
-        if (run->session != NULL && strcmp(run->input.app, app) == 0)
-            run_stop(run, "stopped", false, 0);
 }

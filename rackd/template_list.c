@@ -167,12 +167,18 @@ static void on_removed(const struct err *err, void *user)
         log_info("templates", "not removed: %s", err->msg);
 }
 
-void template_remove(struct link *link, const char *name)
+void template_remove_told(struct link *link, const char *name,
+                          engine_done_cb cb, void *user)
 {
     cleanup_free char *path = mark_path(link->rack, name);
 
     unlink(path);
-    engine_image_remove(link->engine, name, on_removed, NULL);
+    engine_image_remove(link->engine, name, cb, user);
+}
+
+void template_remove(struct link *link, const char *name)
+{
+    template_remove_told(link, name, on_removed, NULL);
 }
 
 static void on_trim(const struct template_info *list, size_t count,

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/engine.h"
+
 struct err;
 struct link;
 struct rack;
@@ -45,6 +47,10 @@ void template_touch(const struct rack *r, const char *name);
 
 /* What the engine refuses (a container uses it) stays, and is logged. */
 void template_remove(struct link *link, const char *name);
+
+/* The same, for who wants to know. */
+void template_remove_told(struct link *link, const char *name,
+                          engine_done_cb cb, void *user);
 
 /* Unfinished ones go, and the oldest while all take more than the rack's
  * templates_mb. */

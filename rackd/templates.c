@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
 #include "rack.h"
@@ -70,16 +69,9 @@ void templates_want(struct app_run *run)
 
 /* ---- jobs ---------------------------------------------------------------- */
 
-static void take_part(struct template_job *job)
+static bool can_have_one(const struct plan_resource *r)
 {
-    const struct plan *p = job->plan;
-
-    job->part.app = p->app;
-    job->part.auths = p->auths;
-    for (size_t i = 0; i < p->resources.len; i++)
-        if (p->resources.v[i].server.len > 0)
-            *(struct plan_resource *)vec_add(&job->part.resources) =
-                p->resources.v[i];
+    return r->server.len > 0;
 }
 
 static void job_free(struct template_job *job)
@@ -108,7 +100,7 @@ struct template_job *templates_make(struct link *link, struct plan *plan,
     job->cb = cb;
     job->user = user;
     env_merge(&job->client_env, client_env);
-    take_part(job);
+    plan_pick(&job->part, job->plan, can_have_one);
     if (job->part.resources.len == 0 || r->quitting) {
         job_free(job);
         return NULL;
@@ -169,7 +161,7 @@ bool templates_session_lives(const struct rack *r, const char *session)
 
 static void begin(struct template_job *job)
 {
-    struct rack *r = job->rack;
+    struct session_spec spec;
 
     job->stage = JOB_LIVE;
     job->id[0] = 't';
@@ -177,26 +169,19 @@ static void begin(struct template_job *job)
     job->hub = hub_new();
     log_info("templates", "making those of %s: session %s", job->part.app,
              job->id);
-    job->session =
-        session_start(&(struct session_spec){ .loop = r->loop,
-                                              .engine = job->link->engine,
-                                              .plan = &job->part,
-                                              .hub = job->hub,
-                                              .notes = r->notes,
-                                              .ports = &r->ports,
-                                              .id = job->id,
-                                              .rack_id = r->store.rack_id,
-                                              .owner = r->owner,
-                                              .release = "template",
-                                              .dir = job->dir,
-                                              .hub_tag = "convox",
-                                              .client_env = &job->client_env,
-                                              .templates = TEMPLATES_MAKE,
-                                              .podman = job->link->podman,
-                                              .exit_on_failure = true,
-                                              .on_event = on_event,
-                                              .on_gone = on_gone,
-                                              .user = job });
+    rack_session_spec(job->link, &spec);
+    spec.plan = &job->part;
+    spec.hub = job->hub;
+    spec.id = job->id;
+    spec.release = "template";
+    spec.dir = job->dir;
+    spec.client_env = &job->client_env;
+    spec.templates = TEMPLATES_MAKE;
+    spec.exit_on_failure = true;
+    spec.on_event = on_event;
+    spec.on_gone = on_gone;
+    spec.user = job;
+    job->session = session_start(&spec);
 }
 
 static void on_template(struct template_job *job, const struct run_event *event)

@@ -18,8 +18,13 @@ struct visit {
     bool stale_only, all;
     struct input input; /* build */
     struct plan *plan;
-    unsigned removed, failed;
-    long long freed;
+    unsigned pending, failed;
+};
+
+/* One that is being removed. */
+struct removal {
+    struct visit *visit;
+    struct cJSON *event;
 };
 
 /*
@@ -133,7 +138,7 @@ static void on_link_to_list(struct link *link, const struct err *err,
         template_list(link, ((struct visit *)user)->all, on_list, user);
 }
 
-static void tell_template(struct visit *v, const struct template_info *t)
+static struct cJSON *template_event(const struct template_info *t)
 {
     struct cJSON *e = event("template");
 
@@ -146,7 +151,7 @@ static void tell_template(struct visit *v, const struct template_info *t)
     cJSON_AddBoolToObject(e, "stale", t->stale);
     cJSON_AddBoolToObject(e, "foreign", t->foreign);
     cJSON_AddBoolToObject(e, "unfinished", *t->name == '\0');
-    tell(v, e);
+    return e;
 }
 
 static void on_list(const struct template_info *list, size_t count,
@@ -157,7 +162,7 @@ static void on_list(const struct template_info *list, size_t count,
     if (err != NULL)
         tell_error(v, "the engine does not say which images it has", err->msg);
     while (count > 0) /* the one used last comes first */
-        tell_template(v, &list[--count]);
+        tell(v, template_event(&list[--count]));
     finish(v);
 }
 
@@ -180,6 +185,38 @@ static void on_link_to_prune(struct link *link, const struct err *err,
                       user);
 }
 
+static void one_done(struct visit *v)
+{
+    if (--v->pending == 0)
+        finish(v);
+}
+
+static void on_pruned(const struct err *err, void *user)
+{
+    struct removal *r = user;
+    struct visit *v = r->visit;
+
+    if (err == NULL) {
+        tell(v, r->event);
+    } else {
+        tell_error(v, "a template is in use", err->msg);
+        cJSON_Delete(r->event);
+    }
+    free(r);
+    one_done(v);
+}
+
+static void prune(struct visit *v, const struct template_info *t)
+{
+    struct removal *r = xcalloc(1, sizeof(*r));
+
+    r->visit = v;
+    r->event = template_event(t);
+    v->pending++;
+    template_remove_told(v->link, *t->name == '\0' ? t->id : t->name, on_pruned,
+                         r);
+}
+
 static void on_list_to_prune(const struct template_info *list, size_t count,
                              const struct err *err, void *user)
 {
@@ -187,14 +224,11 @@ static void on_list_to_prune(const struct template_info *list, size_t count,
 
     if (err != NULL)
         tell_error(v, "the engine does not say which images it has", err->msg);
-    for (size_t i = 0; i < count; i++) {
-        if (v->stale_only && !list[i].stale && *list[i].name != '\0')
-            continue;
-        template_remove(v->link,
-                        *list[i].name == '\0' ? list[i].id : list[i].name);
-        tell_template(v, &list[i]);
-    }
-    finish(v);
+    v->pending = 1; /* this answer itself */
+    for (size_t i = 0; i < count; i++)
+        if (!v->stale_only || list[i].stale || *list[i].name == '\0')
+            prune(v, &list[i]);
+    one_done(v);
 }
 
 /* ---- build --------------------------------------------------------------- */

@@ -13,7 +13,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/vec.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
 #include "rack.h"
@@ -104,20 +103,19 @@ void warm_free(struct warm *w)
     free(w);
 }
 
+static bool has_container(const struct plan_resource *r)
+{
+    return r->has_container;
+}
+
 static struct warm *warm_new(struct app_run *run)
 {
     struct warm *w = xcalloc(1, sizeof(*w));
-    const struct plan *p = run->plan;
 
     w->rack = run->rack;
     w->link = run->link;
     w->plan = plan_hold(run->plan);
-    w->part.app = p->app;
-    w->part.auths = p->auths;
-    for (size_t i = 0; i < p->resources.len; i++)
-        if (p->resources.v[i].has_container)
-            *(struct plan_resource *)vec_add(&w->part.resources) =
-                p->resources.v[i];
+    plan_pick(&w->part, w->plan, has_container);
     w->dir = xstrdup(run->input.dir);
     env_merge(&w->client_env, &run->input.client_env);
     w->since = uv_now(w->rack->loop);
@@ -147,6 +145,7 @@ static void begin(struct app_run *run)
 {
     struct rack *r = run->rack;
     struct warm *w = warm_new(run);
+    struct session_spec spec;
 
     run->keep_warm = false; /* again with the next start: no endless tries */
     if (w->part.resources.len == 0) {
@@ -157,27 +156,19 @@ static void begin(struct app_run *run)
     w->hub = hub_new();
     log_info("warm", "making the next resources of %s: session %s", w->part.app,
              w->id);
-    w->session = session_start(&(struct session_spec){
-        .loop = r->loop,
-        .engine = w->link->engine,
-        .plan = &w->part,
-        .hub = w->hub,
-        .notes = r->notes,
-        .ports = &r->ports,
-        .id = w->id,
-        .rack_id = r->store.rack_id,
-        .owner = r->owner,
-        .release = run->release,
-        .dir = w->dir,
-        .hub_tag = "convox",
-        .client_env = &w->client_env,
-        .templates = r->templates_mb > 0 ? TEMPLATES_USE : TEMPLATES_OFF,
-        .ahead = true,
-        .podman = w->link->podman,
-        .exit_on_failure = true,
-        .on_event = on_event,
-        .on_gone = on_gone,
-        .user = w });
+    rack_session_spec(w->link, &spec);
+    spec.plan = &w->part;
+    spec.hub = w->hub;
+    spec.id = w->id;
+    spec.release = run->release;
+    spec.dir = w->dir;
+    spec.client_env = &w->client_env;
+    spec.ahead = true;
+    spec.exit_on_failure = true;
+    spec.on_event = on_event;
+    spec.on_gone = on_gone;
+    spec.user = w;
+    w->session = session_start(&spec);
 }
 
 static void drop(struct warm *w, const char *why)

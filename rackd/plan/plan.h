@@ -221,6 +221,11 @@ void plan_print(const struct plan *p, struct str *out);
  * same? Not when a resource keeps its data. */
 bool plan_same_resources(const struct plan *a, const struct plan *b);
 
+/* A plan (zeroed) of some of another's resources and nothing else. All of it is
+ * borrowed but out->resources.v, which the caller frees. */
+void plan_pick(struct plan *out, const struct plan *p,
+               bool (*wanted)(const struct plan_resource *r));
+
 /* One more who needs it: plan_free() by the last one frees it. */
 struct plan *plan_hold(struct plan *p);
 void plan_free(struct plan *p);

@@ -1,7 +1,7 @@
-/* plan_same_resources: would the containers of two plans' resources be equal?
- */
+/* Parts of plans: some of the resources; would their containers be the same? */
 #include <string.h>
 
+#include "base/vec.h"
 #include "plan/plan.h"
 
 static bool same_text(const char *a, const char *b)
@@ -90,4 +90,15 @@ bool plan_same_resources(const struct plan *a, const struct plan *b)
             return p == q && strcmp(a->app, b->app) == 0;
     } while (same_resource(p, q));
     return false;
+}
+
+void plan_pick(struct plan *out, const struct plan *p,
+               bool (*wanted)(const struct plan_resource *r))
+{
+    out->app = p->app;
+    out->auths = p->auths;
+    for (size_t i = 0; i < p->resources.len; i++)
+        if (wanted(&p->resources.v[i]))
+            *(struct plan_resource *)vec_add(&out->resources) =
+                p->resources.v[i];
 }
