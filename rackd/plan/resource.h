@@ -21,6 +21,8 @@ struct resource_type {
     enum plan_probe probe;
     const char *url;    /* "postgres://{user}:{pass}@{host}:{port}/{name}" */
     bool has_login;     /* USER, PASS and NAME are not empty */
+    bool template_tls;  /* a key and its certificate come along, in one file:
+                           the server would make its own at every start */
     bool data_by_major; /* a newer server refuses an older one's data */
     const char *env;    /* container's own: "POSTGRES_USER={user}\n..." */
     const char *data;   /* data directory inside, for --keep-data; or NULL */
@@ -37,8 +39,6 @@ struct resource_type {
      */
     const char *template_env, *template_args;
     const char *server, *server_user; /* NULL: no templates; the image's */
-    bool template_tls; /* a key and its certificate come along, in one file:
-                          the server would make its own at every start */
 };
 
 /* NULL when there is no such type; *nearest (may be NULL) then names the
