@@ -223,13 +223,10 @@ typedef void (*template_cb)(const char *state, const char *resource,
                             const char *text, void *user);
 
 /* Make those of `plan` that are missing, after those that wait; the plan is
- * held. NULL: there are none to make. cb may be NULL. */
-struct template_job *templates_make(struct link *link, struct plan *plan,
-                                    const struct env *client_env,
-                                    const char *dir, template_cb cb,
-                                    void *user);
-/* Nobody listens any more; it is made all the same. */
-void templates_ignore(struct template_job *job);
+ * held. False: there are none to make. cb may be NULL; it runs to the end. */
+bool templates_make(struct link *link, struct plan *plan,
+                    const struct env *client_env, const char *dir,
+                    template_cb cb, void *user);
 
 /* ---- made ahead (warm.c) --------------------------------------------------
  */

@@ -86,9 +86,9 @@ static void job_free(struct template_job *job)
     free(job);
 }
 
-struct template_job *templates_make(struct link *link, struct plan *plan,
-                                    const struct env *client_env,
-                                    const char *dir, template_cb cb, void *user)
+bool templates_make(struct link *link, struct plan *plan,
+                    const struct env *client_env, const char *dir,
+                    template_cb cb, void *user)
 {
     struct template_job *job = xcalloc(1, sizeof(*job));
     struct rack *r = link->rack;
@@ -103,18 +103,13 @@ struct template_job *templates_make(struct link *link, struct plan *plan,
     plan_pick(&job->part, job->plan, can_have_one);
     if (job->part.resources.len == 0 || r->quitting) {
         job_free(job);
-        return NULL;
+        return false;
     }
     DL_APPEND(r->template_jobs, job);
     if (r->template_jobs == job)
         uv_timer_start(&r->template_timer, on_timer, cb == NULL ? LATER_MS : 0,
                        0);
-    return job;
-}
-
-void templates_ignore(struct template_job *job)
-{
-    job->cb = NULL;
+    return true;
 }
 
 static void tell(struct template_job *job, const char *state,

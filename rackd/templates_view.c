@@ -275,8 +275,8 @@ static void on_link_to_build(struct link *link, const struct err *err,
 
     if (!has_link(v, link, err))
         return;
-    if (templates_make(link, v->plan, &v->input.client_env, v->input.dir,
-                       on_template, v) == NULL)
+    if (!templates_make(link, v->plan, &v->input.client_env, v->input.dir,
+                        on_template, v))
         finish(v); /* none of its resources can have one */
 }
 

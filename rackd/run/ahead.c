@@ -120,16 +120,6 @@ static void thaw(struct item *it)
         engine_image_inspect(it->s->spec.engine, it->image->use, on_image, it);
 }
 
-static bool is_over(struct item *it)
-{
-    it->call = NULL;
-    if (it->s->state != SESSION_STOPPING)
-        return false;
-    item_take_down(it, it->s->stop_now);
-    session_poke(it->s);
-    return true;
-}
-
 /* As if it had not been made ahead. */
 static void make_anew(struct item *it, const char *why)
 {
@@ -145,7 +135,7 @@ static void on_image(const struct engine_image *image, const struct err *err,
 {
     struct item *it = user;
 
-    if (is_over(it))
+    if (item_is_over(it))
         return;
     if (err != NULL || it->base_id == NULL ||
         strcmp(image->id, it->base_id) != 0)
@@ -159,7 +149,7 @@ static void on_thawed(const struct err *err, void *user)
 {
     struct item *it = user;
 
-    if (is_over(it))
+    if (item_is_over(it))
         return;
     if (err != NULL)
         make_anew(it, err->msg);

@@ -306,7 +306,9 @@ void item_hear_out(struct item *it);
 void item_end_session(struct item *it, const char *how);
 void item_emit_exit(struct item *it, const char *text);
 
-/* teardown.c */
+/* teardown.c: a call has answered, and (true) the session ends meanwhile: it
+ * has been dealt with. */
+bool item_is_over(struct item *it);
 void item_take_down(struct item *it, bool now);
 
 /* ---- network and volumes --------------------------------------------------

@@ -118,7 +118,7 @@ void session_stop(struct session *s, const char *reason, bool now, int status);
  */
 void session_take_over(struct session *s, const struct session_spec *spec);
 
-/* What its containers held when they were frozen, and how many there are. */
+/* Bytes of memory that its containers held when they were frozen. */
 long long session_memory(const struct session *s);
 
 bool session_is_ready(const struct session *s);

@@ -187,6 +187,16 @@ void item_take_down(struct item *it, bool now)
         stop(it);
 }
 
+bool item_is_over(struct item *it)
+{
+    it->call = NULL;
+    if (it->s->state != SESSION_STOPPING)
+        return false;
+    item_take_down(it, it->s->stop_now);
+    session_poke(it->s);
+    return true;
+}
+
 static void on_pre_stop(int status, const struct err *err, void *user)
 {
     struct item *it = user;

@@ -106,16 +106,6 @@ static const char *note_of(const struct item *it)
                            uv_now(it->s->spec.loop));
 }
 
-/* Answers that come while the session ends are those it waits for. */
-static bool is_over(struct item *it)
-{
-    if (it->s->state != SESSION_STOPPING)
-        return false;
-    item_take_down(it, it->s->stop_now);
-    session_poke(it->s);
-    return true;
-}
-
 bool template_is_known(struct item *it)
 {
     if (it->template == TEMPLATE_UNKNOWN) {
@@ -160,8 +150,7 @@ static void on_image(const struct engine_image *image, const struct err *err,
 {
     struct item *it = user;
 
-    it->call = NULL;
-    if (is_over(it))
+    if (item_is_over(it))
         return;
     if (err != NULL) {
         no_image(it, err);
@@ -188,8 +177,7 @@ static void on_template(const struct engine_image *image, const struct err *err,
     struct item *it = user;
 
     (void)image;
-    it->call = NULL;
-    if (is_over(it))
+    if (item_is_over(it))
         return;
     it->template = TEMPLATE_MISSING;
     if (err == NULL || note_of(it) != NULL) {

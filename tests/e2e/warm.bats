@@ -8,21 +8,7 @@ setup_file() { engine_use; }
 setup() { rack_up; }
 teardown() { rack_down; }
 
-warm_app() {
-    app warm <<YML
-resources:
-  cache: {type: redis}
-services:
-  web:
-    image: $WEB_IMAGE
-    command: |
-      $(web_command)
-    port: 3000
-    resources: [cache]
-YML
-}
-
-frozen() { rack_census | grep -c 'container /warm-.* paused'; }
+frozen() { rack_census | grep -c 'container /pair-.* paused'; }
 is_frozen() { [ "$(frozen)" = "$1" ]; }
 
 # One start and its end; what it made ahead stays.
@@ -37,7 +23,7 @@ start_and_leave() {
 cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cache").host_port')" "$1"; }
 
 @test "the next start takes over what was frozen, and finds it empty and working" {
-    warm_app
+    pair
     start_json --warm
     wait_event ready
     [ "$(cache "SET a 1")" = +OK ]
@@ -56,7 +42,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
 }
 
 @test "without --warm nothing stays" {
-    warm_app
+    pair
     start_json
     wait_event ready
     sleep 2.5
@@ -66,7 +52,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
 }
 
 @test "rackd killed with -9: what is frozen goes too" {
-    warm_app
+    pair
     start_and_leave
     pid=$(rackd_pid)
     kill -9 "$pid"
@@ -74,7 +60,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
 }
 
 @test "cvx down removes it" {
-    warm_app
+    pair
     start_and_leave
     "$CVX" down
     wait_for 4 rack_is_empty
@@ -82,7 +68,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
 }
 
 @test "an app that has changed does not get it" {
-    warm_app
+    pair
     start_and_leave
     ahead=$(containers_of resource cache)
     sed -i 's/cache: {type: redis}/cache: {type: valkey}/' convox.yml
@@ -95,7 +81,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
 
 @test "more memory than the bound does not wait" {
     export CVX_WARM_MB=0
-    warm_app
+    pair
     start_json --warm
     wait_event ready
     wait_for 20 grep -q 'takes more memory than CVX_WARM_MB' "$RACK_HOME/run/cvx/rackd.log"
@@ -105,7 +91,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
 }
 
 @test "a frozen container that is killed by hand is not used" {
-    warm_app
+    pair
     start_and_leave
     ahead=$(containers_of resource cache)
     api DELETE "/containers/$ahead?force=1"
