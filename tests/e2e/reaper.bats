@@ -87,7 +87,7 @@ guarded_pair_runs() {
     start_json "$@"
     wait_event ready
     rackd=$(rackd_pid)
-    [ "$(rack_census | wc -l)" = 5 ] # two services, the reaper, network, volume
+    wait_for 5 eval '[ "$(rack_census | wc -l)" = 5 ]' # two services, the reaper, network, volume
     never is_as_before
 }
 
@@ -264,7 +264,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 @test "doctor: the reapers, without and with a session" {
     [[ $(doctor_says) == "ok: ready: "* ]]
     guarded_pair_runs
-    [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
+    wait_for 5 eval '[[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]'
     "$CVX" doctor | grep -F "a container on the engine and a process here stand by"
     stop_json INT
     [[ $(doctor_says) == "ok: ready: "* ]]
@@ -273,7 +273,7 @@ doctor_says() { "$CVX" doctor --json | jq -r 'select(.name == "reaper") | "\(.le
 @test "doctor: another path to the engine's socket is as good" {
     relay
     guarded_pair_runs
-    [[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]
+    wait_for 5 eval '[[ $(doctor_says) == "ok: a container on the engine and a process here stand by "* ]]'
     api GET "/containers/$(reaper_container)/json" | jq -er '.Mounts[].Source' |
         grep -x "$relay"
     kill -STOP "$rackd"
