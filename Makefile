@@ -117,11 +117,11 @@ $(B)/%.o: %.c
 .SECONDARY:
 
 test: $(TESTS) $(B)/bin/cvx-reaper
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -e 'timeout 120' $(TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((2 * $$(nproc))) -e 'timeout 120' $(TESTS)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
            --errors-for-leak-kinds=definite
 memcheck: $(TESTS) $(B)/bin/cvx-reaper
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
+	TEST_PATIENCE=5 CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
 	    $(TESTS)
 
 demo:

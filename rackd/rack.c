@@ -139,6 +139,7 @@ void rack_session_spec(struct link *link, struct session_spec *out)
                                .templates = r->templates_mb > 0 ? TEMPLATES_USE
                                                                 : TEMPLATES_OFF,
                                .podman = link->podman,
+                               .sandbox = true,
                                .tick_ms = r->tick_ms };
 }
 

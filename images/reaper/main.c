@@ -2,6 +2,7 @@
  * cvx-reaper -- removes what a dead rack left on its engine.
  *
  *   cvx-reaper [--self NAME] [--grace MS] [--patience MS] SOCKET KEY=VALUE...
+ *   cvx-reaper --hold
  *
  * A rack holds its stdin (lease.h) and dies: every container, network and
  * volume that carries all of the labels is removed, again and again until
@@ -19,6 +20,9 @@
  * Without --self it is a process on the rack's machine, nobody's child and in
  * no group or session of the rack's: the net until the container is up, and
  * the only one where the engine's socket cannot be mounted.
+ *
+ * With --hold it does nothing at all: it is the process of a container that
+ * others share the network namespace of.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -334,12 +338,28 @@ static int run(struct reaper *r)
     return clean ? 0 : 1;
 }
 
+static void on_released(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
+static _Noreturn void hold(void)
+{
+    signal(SIGTERM, on_released);
+    signal(SIGINT, on_released);
+    for (;;)
+        pause();
+}
+
 int main(int argc, char **argv)
 {
     static const struct rlimit none = { 0, 0 };
     struct reaper r = { .grace_ms = 1000 };
     int status;
 
+    if (argc == 2 && strcmp(argv[1], "--hold") == 0)
+        hold();
     if (!parse(&r, argc, argv)) {
         dprintf(STDERR_FILENO, "usage: cvx-reaper [--self NAME] [--grace MS] "
                                "[--patience MS] SOCKET KEY=VALUE...\n");

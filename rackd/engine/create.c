@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "engine/engine.h"
 #include "engine/json.h"
 
@@ -68,7 +69,8 @@ static void add_network(cJSON *root, cJSON *host,
     if (c->network == NULL)
         return;
     cJSON_AddStringToObject(host, "NetworkMode", c->network);
-    if (strcmp(c->network, "none") == 0 || strcmp(c->network, "host") == 0)
+    if (strcmp(c->network, "none") == 0 || strcmp(c->network, "host") == 0 ||
+        str_starts(c->network, "container:"))
         return;
     endpoint =
         sub(sub(sub(root, "NetworkingConfig"), "EndpointsConfig"), c->network);

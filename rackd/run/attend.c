@@ -131,6 +131,8 @@ void item_attend(struct item *it)
         attend_resource(it);
     else if (it->kind == ITEM_SERVICE)
         attend_service(it);
+    else if (it->kind == ITEM_SANDBOX)
+        become_ready(it);
     /* An init container is waited for: item_died(). */
 }
 
@@ -273,6 +275,8 @@ void item_died(struct item *it, int status, bool oom)
     it->died = true;
     it->exit_status = status;
     it->oom = oom || is_recent_oom(it);
+    if (it->kind == ITEM_SANDBOX)
+        sandbox_lost(it);
     if (it->state != ITEM_STARTING) /* else the start's answer goes on */
         item_hear_out(it);
 }
@@ -322,6 +326,8 @@ static void on_last_words(uv_timer_t *timer)
 
 void item_emit_exit(struct item *it, const char *text)
 {
+    if (it->kind == ITEM_SANDBOX)
+        return;
     session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
                                              .kind = item_kind_word(it->kind),
                                              .name = it->name,
@@ -358,11 +364,13 @@ void item_end_session(struct item *it, const char *how)
 
 static void restart_later(struct item *it, const char *how)
 {
-    cleanup_free char *why = it->exits < 3 ? last_words(it) : NULL;
+    bool speaks = it->exits < 3 && it->kind != ITEM_SANDBOX;
+    cleanup_free char *why = speaks ? last_words(it) : NULL;
+    cleanup_free char *title = item_title(it);
 
     item_backoff(it);
-    session_warn(it->s, "%s %s ended: %s; starting it again in %.1f s%s%s",
-                 item_kind_word(it->kind), it->name, how,
+    session_warn(it->s, "%s ended: %s; starting it again in %.1f s%s%s", title,
+                 how,
                  (double)uv_timer_get_due_in(&it->timer) / 1000.0,
                  why == NULL ? "" : "\n", why == NULL ? "" : why);
 }
@@ -371,6 +379,14 @@ static void settle(struct item *it)
 {
     cleanup_free char *how = NULL;
 
+    if (it->kind == ITEM_SANDBOX && it->s->spec.ahead) {
+        item_lost_frozen(it);
+        return;
+    }
+    if (it->kind == ITEM_SANDBOX && sandbox_has_failed(it)) {
+        sandbox_give_up(it, "it ends again and again");
+        return;
+    }
     if (it->removed) {
         item_make_again(it);
         return;

@@ -108,6 +108,8 @@ const char *explain_exit_todo(const struct item *it)
         return "check `image` and `options` of the resource in convox.yml";
     case ITEM_INIT:
         return "mend `initContainer` of that service in convox.yml";
+    case ITEM_SANDBOX:
+        return NULL;
     case ITEM_SERVICE:
         break;
     }

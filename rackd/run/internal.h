@@ -14,6 +14,7 @@
  *   remake.c    what is tried otherwise when the engine refuses it
  *   attend.c    what a running container needs: readiness, health, restarts
  *   outside.c   what somebody else does to it: removed, off the network
+ *   sandbox.c   one network namespace for several resources
  *   pulse.c     does the engine still answer?
  *   flow.c      output waits while who must not miss a line cannot keep up
  *   teardown.c  the way back
@@ -108,7 +109,7 @@ void build_free(struct build *b);
 
 /* ---- items -------------------------------------------------------------- */
 
-enum item_kind { ITEM_RESOURCE, ITEM_INIT, ITEM_SERVICE };
+enum item_kind { ITEM_RESOURCE, ITEM_INIT, ITEM_SERVICE, ITEM_SANDBOX };
 
 enum item_state {
     ITEM_WAITING,   /* for network, volumes, image */
@@ -148,6 +149,11 @@ struct item {
     char *source;                         /* "service/web/1", for the hub */
     struct image *image;                  /* NULL: built */
     size_t mark;                          /* in the session's marks */
+
+    struct item *sandbox; /* whose network it is on; NULL: its own */
+    size_t first_port;    /* of its ports, in the sandbox's plan */
+    char *joined;         /* the sandbox's container when it was created */
+    bool shares;          /* while sandboxes are laid out */
 
     enum template_state template;
     char *template_name; /* "cvx-template/mysql:0123456789abcdef", or NULL */
@@ -254,8 +260,36 @@ void item_freeze(struct item *it);
 void item_lost_frozen(struct item *it);
 bool item_is_frozen(const struct item *it);
 
+/*
+ * sandbox.c: a network namespace for several resources, which are added already;
+ * at the session's end.
+ */
+void sandbox_lay_out(struct session *s);
+void sandbox_free(struct session *s);
+/* "the network that cache, db share"; the caller frees it. */
+char *sandbox_title(const struct item *sandbox);
+/* The host ports chosen for it are its members'. */
+void sandbox_share_ports(struct item *sandbox);
+/* Of a member, or one with a network of its own: may it be created, started? It
+ * is being created; it was created for a sandbox that is another now. */
+bool sandbox_is_made(const struct item *it);
+bool sandbox_is_up(const struct item *it);
+void sandbox_join(struct item *it);
+bool sandbox_is_another(const struct item *it);
+/* Does the engine say, of a member, that its sandbox is not there? */
+bool sandbox_is_missing(const struct item *it, const struct err *err);
+/* It has ended: so must they. It has too often: do without. */
+void sandbox_lost(struct item *sandbox);
+bool sandbox_has_failed(const struct item *sandbox);
+void sandbox_give_up(struct item *sandbox, const char *why);
+
 /* session.c: has the engine a hand free to start one more? */
 bool session_may_start(const struct session *s);
+
+/* session.c: one more, laid out. How long it takes to answer once it has been
+ * started, in ranks. */
+void session_add_item(struct session *s, struct item *it);
+int item_rank(const struct item *it);
 
 /* session.c: items, builds and volumes of the plan's services. */
 void session_add_services(struct session *s);
@@ -394,6 +428,7 @@ struct session {
     size_t image_count, image_cap;
     struct build **builds; /* one per plan build */
     struct item *items;    /* utlist */
+    struct plan_container sandbox_plan;
     struct engine_call *sweep, *relist;
     uint64_t relist_asked; /* loop clock */
     struct sweep_step *sweeps;

@@ -37,13 +37,16 @@ static void on_started(const struct err *err, void *user);
 
 const char *item_kind_word(enum item_kind kind)
 {
-    static const char *const words[] = { "resource", "init", "service" };
+    static const char *const words[] = { "resource", "init", "service",
+                                         "sandbox" };
 
     return words[kind];
 }
 
 char *item_title(const struct item *it)
 {
+    if (it->kind == ITEM_SANDBOX)
+        return sandbox_title(it);
     return xasprintf("%s %s",
                      it->kind == ITEM_INIT ? "initContainer of service"
                                            : item_kind_word(it->kind),
@@ -74,7 +77,8 @@ void item_set_state(struct item *it, enum item_state state, const char *text)
     log_debug("run", "%s: %s -> %s%s%s", it->source, before,
               item_state_word(it), text == NULL ? "" : ": ",
               text == NULL ? "" : text);
-    if (strcmp(before, item_state_word(it)) == 0 && text == NULL)
+    if ((strcmp(before, item_state_word(it)) == 0 && text == NULL) ||
+        it->kind == ITEM_SANDBOX) /* of no use to anybody who watches */
         return;
     session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
                                              .kind = item_kind_word(it->kind),
@@ -109,6 +113,7 @@ void item_free(struct item *it)
     free(it->saved_id);
     free(it->id);
     free(it->ip);
+    free(it->joined);
     free(it->host_ports);
     free(it->unhealthy_why);
     free(it->archive);
@@ -213,7 +218,7 @@ void item_wait(struct item *it)
 static void poke_waiting(struct item *it)
 {
     if (image_of(it) != NULL && template_is_known(it) && net_is_known(it->s) &&
-        volumes_are_made(it))
+        volumes_are_made(it) && sandbox_is_made(it))
         create(it);
 }
 
@@ -228,11 +233,12 @@ static void poke_created(struct item *it)
 {
     if (!net_is_up(it->s) || it->call != NULL)
         return;
-    if (has_stale_address(it)) {
+    if (has_stale_address(it) || sandbox_is_another(it)) {
         free(it->ip);
         it->ip = NULL;
         item_drop(it);
-    } else if (dependencies_are_ready(it) && session_may_start(it->s)) {
+    } else if (dependencies_are_ready(it) && sandbox_is_up(it) &&
+               session_may_start(it->s)) {
         attach(it);
     }
 }
@@ -278,8 +284,13 @@ static void choose_address(struct item *it)
 {
     char ip[SUBNET_IP_LEN];
 
-    if (it->ip == NULL && subnet_ip(&it->s->subnet, it->s->next_ip++, ip))
+    if (it->sandbox != NULL) {
+        free(it->ip);
+        it->ip = xstrdup(it->sandbox->ip);
+    } else if (it->ip == NULL &&
+               subnet_ip(&it->s->subnet, it->s->next_ip++, ip)) {
         it->ip = xstrdup(ip);
+    }
 }
 
 char *item_container_name(const struct item *it)
@@ -291,6 +302,8 @@ char *item_container_name(const struct item *it)
         return xasprintf("%s-%s-resource-%s", app, it->s->id, it->name);
     case ITEM_INIT:
         return xasprintf("%s-%s-%s-init", app, it->s->id, it->name);
+    case ITEM_SANDBOX:
+        return xasprintf("%s-%s-sandbox", app, it->s->id);
     case ITEM_SERVICE:
         break;
     }
@@ -304,56 +317,83 @@ static unsigned cpu_shares(const struct session *s)
     return s->spec.templates == TEMPLATES_MAKE ? MAKER_CPU_SHARES : 0;
 }
 
+/* One that shares a sandbox has that one's names, addresses and ports. */
+static void add_network(const struct item *it, const struct engine_port *ports,
+                        const char *shared, struct engine_container *c)
+{
+    c->network = shared != NULL ? shared : it->s->net_name;
+    if (shared != NULL)
+        return;
+    c->hostname = it->name;
+    c->ports = ports;
+    c->port_count = it->plan->ports.len;
+    c->ip = it->ip;
+    c->aliases = &it->plan->aliases;
+}
+
+static void add_data(const struct item *it, struct engine_container *c)
+{
+    bool template = template_is_in_use(it), direct = template && it->direct;
+
+    c->image = template ? it->template_name : image_of(it);
+    c->entrypoint = direct ? &it->resource->server : NULL;
+    c->user = direct ? it->resource->server_user : it->plan->user;
+}
+
+static int choose_network(struct item *it, struct engine_port *ports)
+{
+    choose_address(it);
+    it->subnets = it->s->subnets_tried.len;
+    it->early = !net_is_up(it->s);
+    sandbox_join(it);
+    if (it->sandbox != NULL)
+        return 0;
+    if (item_choose_ports(it, ports) < 0)
+        return -1;
+    if (it->kind == ITEM_SANDBOX)
+        sandbox_share_ports(it);
+    return 0;
+}
+
 static void create(struct item *it)
 {
     struct session *s = it->s;
     const struct plan_container *p = it->plan;
-    bool template = template_is_in_use(it), direct = template && it->direct;
     cleanup_free struct engine_port *ports =
         xcalloc(p->ports.len + 1, sizeof(*ports));
     cleanup_free struct engine_mount *mounts =
         xcalloc(p->mounts.len + 1, sizeof(*mounts));
     cleanup_strv struct strv labels = { 0 };
-    cleanup_free char *name = item_container_name(it);
+    cleanup_free char *name = item_container_name(it), *shared = NULL;
+    struct engine_container c = {
+        .name = name,
+        .argv = &p->argv,
+        .env = &p->env,
+        .labels = &labels,
+        .mounts = mounts,
+        .mount_count = p->mounts.len,
+        .init = p->init && !s->no_init,
+        .privileged = p->privileged,
+        .read_only_root = p->read_only_root,
+        .no_new_privileges = p->no_new_privileges,
+        .cap_add = &p->cap_add,
+        .cap_drop = &p->cap_drop,
+        .no_healthcheck = true,
+        .log_driver = LOG_DRIVER,
+        .cpu_shares = cpu_shares(s),
+        .stop_grace_s = (int)p->stop_grace_s,
+    };
 
-    if (item_choose_ports(it, ports) < 0)
+    if (choose_network(it, ports) < 0)
         return;
+    if (it->joined != NULL)
+        shared = xasprintf("container:%s", it->joined);
     fill_mounts(it, mounts);
-    choose_address(it);
-    it->subnets = s->subnets_tried.len;
-    it->early = !net_is_up(s);
     session_labels(s, &labels, item_kind_word(it->kind), it->name);
+    add_data(it, &c);
+    add_network(it, ports, shared, &c);
     item_set_state(it, ITEM_CREATING, NULL);
-    it->call = engine_container_create(
-        s->spec.engine,
-        &(struct engine_container){
-            .name = name,
-            .image = template ? it->template_name : image_of(it),
-            .entrypoint = direct ? &it->resource->server : NULL,
-            .argv = &p->argv,
-            .env = &p->env,
-            .labels = &labels,
-            .user = direct ? it->resource->server_user : p->user,
-            .hostname = it->name,
-            .ports = ports,
-            .port_count = p->ports.len,
-            .mounts = mounts,
-            .mount_count = p->mounts.len,
-            .network = s->net_name,
-            .ip = it->ip,
-            .aliases = &p->aliases,
-            .init = p->init && !s->no_init,
-            .privileged = p->privileged,
-            .read_only_root = p->read_only_root,
-            .no_new_privileges = p->no_new_privileges,
-            .cap_add = &p->cap_add,
-            .cap_drop = &p->cap_drop,
-            .no_healthcheck = true,
-            .log_driver = LOG_DRIVER,
-            .cpu_shares = cpu_shares(s),
-            .stop_grace_s = (int)p->stop_grace_s,
-        },
-        on_created, it);
+    it->call = engine_container_create(s->spec.engine, &c, on_created, it);
 }
 
 void item_start_over(struct item *it)
@@ -372,6 +412,10 @@ void item_fail_step(struct item *it, const char *step, const struct err *err)
 
     const char *todo = explain_engine(err->msg);
 
+    if (it->kind == ITEM_SANDBOX) {
+        sandbox_give_up(it, err->msg);
+        return;
+    }
     if (it->plan->build >= 0 && err->code == ERR_NOT_FOUND && it->id == NULL)
         todo = "its image is not built yet: start without --no-build";
     if (todo != NULL && it->kind == ITEM_RESOURCE &&
@@ -411,8 +455,12 @@ static void on_created(const char *id, const struct err *err, void *user)
     }
     if (template_is_missing(it, err) || waits_for_network(it, err))
         return;
+    if (sandbox_is_missing(it, err)) {
+        item_backoff(it);
+        return;
+    }
     if (err->code == ERR_NOT_FOUND && it->image != NULL &&
-        it->image_tries++ < IMAGE_TRIES) {
+        it->kind != ITEM_SANDBOX && it->image_tries++ < IMAGE_TRIES) {
         item_set_state(it, ITEM_WAITING, "its image");
         image_missing(it->image);
         return;
@@ -450,7 +498,10 @@ static void attach(struct item *it)
     it->oom_at = 0;
     it->lines = 0;
     item_set_state(it, ITEM_ATTACHING, NULL);
-    item_listen(it);
+    if (it->kind == ITEM_SANDBOX) /* it has nothing to say */
+        start(it);
+    else
+        item_listen(it);
 }
 
 static void on_attached(const struct err *err, void *user)
@@ -565,6 +616,8 @@ static void start_failed(struct item *it, const struct err *err)
     } else if (err->code == ERR_NOT_FOUND && it->was_ready &&
                it->remade++ < REMADE_TRIES) {
         item_start_over(it);
+    } else if (sandbox_is_missing(it, err)) {
+        item_backoff(it);
     } else if (!item_remake(it, err)) {
         item_fail_step(it, "start", err);
     }

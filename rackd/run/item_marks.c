@@ -39,6 +39,12 @@ static void need_all(struct item *it, enum item_kind kind, const char *name)
             mark_need(&it->s->marks, it->mark, MARK_HOLD, other->mark);
 }
 
+static void need_sandbox(struct item *it)
+{
+    if (it->sandbox != NULL)
+        mark_need(&it->s->marks, it->mark, MARK_HOLD, it->sandbox->mark);
+}
+
 static void need_volumes(struct item *it)
 {
     for (size_t i = 0; i < it->plan->mounts.len; i++)
@@ -71,6 +77,7 @@ void item_mark(struct item *it)
     mark_need(m, it->mark, MARK_WAIT,
               it->plan->build < 0 ? it->image->mark
                                   : build_mark(it->s->builds[it->plan->build]));
+    need_sandbox(it);
     need_volumes(it);
     need_resources(it);
     item_mark_state(it);

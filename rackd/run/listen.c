@@ -140,7 +140,7 @@ static void compare(struct item *it, const struct engine_state *state)
     } else if (!runs(state)) {
         item_died(it, 137, false);
     } else {
-        if (it->attach == NULL)
+        if (it->attach == NULL && it->kind != ITEM_SANDBOX)
             item_listen(it);
         item_check_network(it);
     }

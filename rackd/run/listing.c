@@ -7,7 +7,7 @@ size_t session_item_count(const struct session *s)
     size_t count = 0;
 
     for (struct item *it = s->items; it != NULL; it = it->next)
-        count++;
+        count += it->kind != ITEM_SANDBOX;
     return count;
 }
 
@@ -16,7 +16,7 @@ void session_item_get(const struct session *s, size_t index,
 {
     struct item *it = s->items;
 
-    while (index-- > 0)
+    while (it->kind == ITEM_SANDBOX || index-- > 0)
         it = it->next;
     *out = (struct session_item){ .kind = item_kind_word(it->kind),
                                   .name = it->name,

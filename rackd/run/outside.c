@@ -88,11 +88,12 @@ static void removed_while_it_ran(struct item *it)
 
 static void removed_while_it_paused(struct item *it)
 {
+    cleanup_free char *title = item_title(it);
+
     forget(it);
     session_warn(it->s,
-                 "%s %s: its container was removed from outside; making it "
-                 "again",
-                 item_kind_word(it->kind), it->name);
+                 "%s: its container was removed from outside; making it again",
+                 title);
 }
 
 void item_removed(struct item *it)
@@ -176,7 +177,7 @@ void item_check_network(struct item *it)
     if (it->state == ITEM_FROZEN)
         item_lost_frozen(it);
     if ((it->state != ITEM_CHECKING && it->state != ITEM_READY) || it->died ||
-        it->mend != NULL)
+        it->mend != NULL || it->sandbox != NULL)
         return;
     it->mend =
         engine_container_inspect(it->s->spec.engine, it->id, on_inspected, it);

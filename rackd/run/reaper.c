@@ -57,7 +57,7 @@ struct reaper *reaper_new(const struct reaper_spec *spec)
     r->spec = *spec;
     strv_add_all(&r->labels, spec->labels);
     r->socket_path = xstrdup(spec->socket_path);
-    r->image = xasprintf("cvx/reaper:%s", reaper_tag);
+    r->image = reaper_image();
     uv_timer_init(spec->loop, &r->timer);
     return r;
 }

@@ -38,6 +38,12 @@ struct reaper_spec {
     void *user;
 };
 
+/* Its image, imported when a reaper is first wanted and not there, and its
+ * program in it, which with --hold only keeps a container there; the caller
+ * frees. */
+char *reaper_image(void);
+#define REAPER_PROGRAM "/cvx-reaper"
+
 struct reaper *reaper_new(const struct reaper_spec *spec);
 void reaper_want(struct reaper *r, bool wanted);
 

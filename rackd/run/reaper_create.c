@@ -11,7 +11,6 @@
 
 /* Where the socket is mounted, and the program is. */
 #define SOCKET_INSIDE "/engine.sock"
-#define PROGRAM       "/cvx-reaper"
 
 /* In order of time; imported, it is created again. */
 static void on_created(const char *id, const struct err *err, void *user);
@@ -29,12 +28,17 @@ static void choose_name(struct reaper *r)
 
 static void add_args(const struct reaper *r, struct strv *argv)
 {
-    strv_add(argv, PROGRAM);
+    strv_add(argv, REAPER_PROGRAM);
     strv_add(argv, "--self");
     strv_add(argv, r->name);
     strv_printf(argv, "--patience=%u", r->spec.patience_ms);
     strv_add(argv, SOCKET_INSIDE);
     strv_add_all(argv, &r->labels);
+}
+
+char *reaper_image(void)
+{
+    return xasprintf("cvx/reaper:%s", reaper_tag);
 }
 
 void reaper_create(struct reaper *r)
@@ -78,7 +82,7 @@ static void import(struct reaper *r)
     size_t len;
 
     strv_add(&labels, "cvx.kind=reaper");
-    if (context_program(&r->tar, &len, PROGRAM + 1, reaper_blob,
+    if (context_program(&r->tar, &len, REAPER_PROGRAM + 1, reaper_blob,
                         (size_t)(reaper_blob_end - reaper_blob), &err) < 0) {
         reaper_fail(r, "its image", err.msg);
         return;

@@ -141,7 +141,7 @@ struct session *session_start(const struct session_spec *spec)
     return s;
 }
 
-static void add_item(struct session *s, struct item *it)
+void session_add_item(struct session *s, struct item *it)
 {
     const struct plan_container *p = it->plan;
     cleanup_free char *asked_by = NULL;
@@ -190,7 +190,7 @@ static void add_resource(struct session *s, const struct plan_resource *r)
     if ((r->server.len > 0 && s->spec.templates != TEMPLATES_OFF) ||
         s->spec.ahead) /* to know its image later */
         it->template = TEMPLATE_UNKNOWN;
-    add_item(s, it);
+    session_add_item(s, it);
 }
 
 static void add_service(struct session *s, const struct plan_service *svc)
@@ -201,14 +201,14 @@ static void add_service(struct session *s, const struct plan_service *svc)
         it = item_new(s, ITEM_INIT, &svc->init_container);
         it->service = svc;
         it->name = svc->name;
-        add_item(s, it);
+        session_add_item(s, it);
     }
     for (int i = 1; i <= svc->count; i++) {
         it = item_new(s, ITEM_SERVICE, &svc->container);
         it->service = svc;
         it->name = svc->name;
         it->replica = svc->count > 1 ? i : 0;
-        add_item(s, it);
+        session_add_item(s, it);
     }
 }
 
@@ -231,28 +231,40 @@ static void lay_out(struct session *s)
     session_tell_resources(s);
     for (size_t i = 0; i < p->resources.len; i++)
         add_resource(s, &p->resources.v[i]);
+    sandbox_lay_out(s);
     session_add_services(s);
 }
 
 /* ---- going on ----------------------------------------------------------- */
 
+static bool is_as_wanted(const struct item *it)
+{
+    return it->state == ITEM_READY ||
+           (it->s->spec.ahead && item_is_frozen(it)) ||
+           (it->kind == ITEM_SANDBOX && it->state == ITEM_GONE); /* given up */
+}
+
 static bool all_ready(const struct session *s)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->state != ITEM_READY && !(s->spec.ahead && item_is_frozen(it)))
+        if (!is_as_wanted(it))
             return false;
     return net_is_up(s) && s->events_ready;
 }
 
-/* How long it takes to answer once it has been started, in ranks: who takes
- * long is created and started first, so that it comes up while others start. */
-#define RANKS 3
+/* Who takes long to answer is created and started first, so that it comes up
+ * while others start; a sandbox before who waits for it. */
+#define RANKS 5
 
-static int rank_of(const struct item *it)
+int item_rank(const struct item *it)
 {
+    if (it->kind == ITEM_SANDBOX)
+        return 1;
     if (it->resource == NULL)
         return RANKS - 1;
-    return it->resource->probe == PROBE_MYSQL ? 0 : 1;
+    if (it->resource->probe != PROBE_MYSQL)
+        return 3;
+    return strcmp(it->resource->kind, "mysql") == 0 ? 0 : 2;
 }
 
 static void poke_items(struct session *s)
@@ -261,7 +273,7 @@ static void poke_items(struct session *s)
 
     for (int rank = 0; rank < RANKS; rank++)
         DL_FOREACH_SAFE (s->items, it, next)
-            if (rank_of(it) == rank)
+            if (item_rank(it) == rank)
                 item_poke(it);
 }
 
@@ -431,6 +443,7 @@ static void session_free(struct session *s)
     free(s->builds);
     free(s->volumes);
     sweeps_free(s);
+    sandbox_free(s);
     strv_release(&s->subnets_tried);
     marks_release(&s->marks);
     free(s->net_name);

@@ -87,6 +87,7 @@ struct session_spec {
     enum session_templates templates;
     bool ahead; /* start the resources, freeze them, and wait; see below */
     bool podman;
+    bool sandbox; /* resources may share a network namespace (sandbox.c) */
     bool no_build, no_cache, exit_on_failure;
     uint64_t asked_ns;       /* uv_hrtime() when it was asked for; 0: now */
     unsigned wait_timeout_s; /* 0: defaults, see session.c */

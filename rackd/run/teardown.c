@@ -53,10 +53,16 @@ static bool builds_are_idle(struct session *s)
     return idle;
 }
 
+/* Whom services use, and who goes after them. */
+static bool is_used(const struct item *it)
+{
+    return it->kind == ITEM_RESOURCE || it->kind == ITEM_SANDBOX;
+}
+
 /* Ephemeral resources are killed, not asked; kept data is closed cleanly. */
 static unsigned grace_of(const struct item *it)
 {
-    if (it->kind != ITEM_RESOURCE)
+    if (!is_used(it))
         return it->plan->stop_grace_s;
     for (size_t i = 0; i < it->plan->mounts.len; i++)
         if (it->plan->mounts.v[i].volume >= 0 &&
@@ -80,7 +86,7 @@ static uint64_t limit_of(const struct session *s)
 
         if (it->service != NULL && it->service->pre_stop.len > 0)
             ms += PRE_STOP_MAX_MS;
-        if (it->kind == ITEM_RESOURCE)
+        if (is_used(it))
             kept = ms > kept ? ms : kept;
         else
             grace = ms > grace ? ms : grace;
@@ -112,10 +118,10 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
         uv_timer_start(&s->limit_timer, on_limit, limit_of(s), 0);
     }
     DL_FOREACH_SAFE (s->items, it, next)
-        if (it->kind != ITEM_RESOURCE)
+        if (!is_used(it))
             item_take_down(it, s->stop_now);
     DL_FOREACH_SAFE (s->items, it, next)
-        if (it->kind == ITEM_RESOURCE)
+        if (is_used(it))
             item_take_down(it, s->stop_now);
     session_poke(s);
 }
@@ -127,6 +133,17 @@ static void cancel_call(struct item *it)
     if (it->call != NULL)
         engine_cancel(it->call);
     it->call = NULL;
+}
+
+static bool is_asked(const struct item *it)
+{
+    return it->state == ITEM_STOPPING && it->service != NULL && !it->died;
+}
+
+/* Killed at once, it needs its network no more. */
+static bool still_runs(const struct item *it)
+{
+    return it->state != ITEM_REMOVING && it->state != ITEM_GONE && !it->died;
 }
 
 static bool lists(const struct item *it, const struct plan_resource *r)
@@ -141,11 +158,11 @@ static bool lists(const struct item *it, const struct plan_resource *r)
 }
 
 /* Whoever was asked to end may have to write to its database first. */
-static bool is_in_use(const struct item *resource)
+static bool is_in_use(const struct item *used)
 {
-    for (struct item *it = resource->s->items; it != NULL; it = it->next)
-        if (it->state == ITEM_STOPPING && it->service != NULL && !it->died &&
-            lists(it, resource->resource))
+    for (struct item *it = used->s->items; it != NULL; it = it->next)
+        if (used->resource == NULL ? it->sandbox == used && still_runs(it)
+                                   : is_asked(it) && lists(it, used->resource))
             return true;
     return false;
 }
@@ -168,7 +185,7 @@ void item_take_down(struct item *it, bool now)
         item_set_state(it, ITEM_GONE, NULL);
         return;
     }
-    if (runs && !now && it->kind == ITEM_RESOURCE && is_in_use(it))
+    if (runs && !now && is_used(it) && is_in_use(it))
         return; /* teardown_poke() comes back here */
     if (now || !runs || it->died || grace_of(it) == 0) {
         if (it->state != ITEM_STOPPING || now) {
@@ -228,6 +245,8 @@ static void on_stopped(const struct err *err, void *user)
 /* The engine says it a while before it answers the stop. */
 void teardown_died(struct item *it)
 {
+    if (it->sandbox != NULL)
+        it->unplugged = true; /* it never was on the network itself */
     if (it->state != ITEM_STOPPING)
         return;
     it->died = true;
@@ -316,7 +335,7 @@ bool teardown_is_empty(const struct session *s)
 static bool network_is_empty(const struct session *s)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->state != ITEM_GONE && !it->unplugged)
+        if (it->state != ITEM_GONE && !it->unplugged && it->sandbox == NULL)
             return false;
     return true;
 }
@@ -326,7 +345,7 @@ static void take_down_resources(struct session *s)
     struct item *it, *next;
 
     DL_FOREACH_SAFE (s->items, it, next)
-        if (it->kind == ITEM_RESOURCE &&
+        if (is_used(it) &&
             (it->state == ITEM_CHECKING || it->state == ITEM_READY))
             item_take_down(it, s->stop_now);
 }

@@ -322,7 +322,7 @@ static void https_is_asked_without_looking_at_the_certificate(void **state)
         fake_tls_new("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 
     f->spec.scheme = "https";
-    f->spec.timeout_ms = 2000;
+    f->spec.timeout_ms = 10000;
     start(f, fake_tls_port(tls));
     expect_told(f, true, "HTTP 200");
     wait_ms(f, 200);
