@@ -737,6 +737,7 @@ static void mysql_lets_app_create_databases(void **state)
 
     check_argv(&c->argv, "--skip-log-bin|--innodb-flush-log-at-trx-commit=0|"
                          "--innodb-doublewrite=OFF|--loose-mysqlx=0|"
+                         "--innodb-flush-method=fsync|"
                          "--performance-schema=OFF|"
                          "--innodb-buffer-pool-size=64M|"
                          "--loose-innodb-redo-log-capacity=32M|"
