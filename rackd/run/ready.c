@@ -8,8 +8,11 @@
 #include "base/mem.h"
 #include "run/handshake.h"
 
-#define FIRST_WAIT_MS 2U
-#define LAST_WAIT_MS  50U
+/* A refusal costs nobody anything; whoever accepts in a server's stead (the
+ * docker-proxy) tries to reach it each time. */
+#define FIRST_WAIT_MS        2U
+#define LAST_WAIT_MS         50U
+#define LAST_WAIT_REFUSED_MS 10U
 
 /* How much a failure says about the server: the greater is shown. A refusal
  * says more than a closed connection, which docker-proxy gives at any time. */
@@ -255,6 +258,14 @@ static void close_one(struct ready *r)
         free(r);
 }
 
+static unsigned next_wait(const struct target *t)
+{
+    unsigned last =
+        t->news == NEWS_REFUSED ? LAST_WAIT_REFUSED_MS : LAST_WAIT_MS;
+
+    return t->wait_ms * 2 > last ? last : t->wait_ms * 2;
+}
+
 static void on_tcp_closed(uv_handle_t *h)
 {
     struct target *t = container_of(h, struct target, tcp);
@@ -263,8 +274,7 @@ static void on_tcp_closed(uv_handle_t *h)
     if (!t->ready->over) {
         set_state(t, TRY_WAITING);
         uv_timer_start(&t->timer, on_timer, t->wait_ms, 0);
-        t->wait_ms =
-            t->wait_ms * 2 > LAST_WAIT_MS ? LAST_WAIT_MS : t->wait_ms * 2;
+        t->wait_ms = next_wait(t);
     }
     close_one(t->ready);
 }

@@ -14,7 +14,7 @@
  * Targets are tried independently, the first answer counts: where the engine
  * runs in a virtual machine or rootless, only the published port is in reach.
  * A refused or failed attempt is followed by the next after 2 ms, doubling up
- * to 50 ms, without end: deadlines are the caller's, with ready_cancel().
+ * to 10 or 50 ms, without end: deadlines are the caller's, with ready_cancel().
  * After the answer no further connection is made.
  */
 #ifndef RUN_READY_H
