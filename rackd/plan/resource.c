@@ -87,8 +87,9 @@ static const struct resource_type types[] = {
                "MYSQL_USER={user}\nMYSQL_PASSWORD={pass}",
         .data = "/var/lib/mysql",
         .scratch_env = "MYSQL_INITDB_SKIP_TZINFO=1",
-        /* 5.7 knows the X plugin only once it is loaded: hence "loose". With
-         * 8.4's O_DIRECT it would read its files from the disk at each start. */
+        /* 5.7 knows the X plugin only once it is loaded: hence "loose". 8.4
+         * would open its files with O_DIRECT, and read them from the disk at
+         * each start. */
         .scratch_args = "--skip-log-bin\n--innodb-flush-log-at-trx-commit=0\n"
                         "--innodb-doublewrite=OFF\n--loose-mysqlx=0\n"
                         "--innodb-flush-method=fsync\n"

@@ -370,8 +370,7 @@ static void restart_later(struct item *it, const char *how)
 
     item_backoff(it);
     session_warn(it->s, "%s ended: %s; starting it again in %.1f s%s%s", title,
-                 how,
-                 (double)uv_timer_get_due_in(&it->timer) / 1000.0,
+                 how, (double)uv_timer_get_due_in(&it->timer) / 1000.0,
                  why == NULL ? "" : "\n", why == NULL ? "" : why);
 }
 

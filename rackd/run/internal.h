@@ -261,8 +261,8 @@ void item_lost_frozen(struct item *it);
 bool item_is_frozen(const struct item *it);
 
 /*
- * sandbox.c: a network namespace for several resources, which are added already;
- * at the session's end.
+ * sandbox.c: a network namespace for several resources, which are added
+ * already; at the session's end.
  */
 void sandbox_lay_out(struct session *s);
 void sandbox_free(struct session *s);

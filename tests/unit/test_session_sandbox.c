@@ -37,14 +37,13 @@ static void add_resource(struct fix *f, const char *name, int port)
     cleanup_free char *container = xasprintf("%s1", name);
     struct plan_resource *r = vec_add(&f->plan.resources);
 
-    *r = (struct plan_resource){
-        .name = TEXT(name),
-        .type = TEXT("redis"),
-        .kind = TEXT("redis"),
-        .has_container = true,
-        .volume = -1,
-        .container = { .image = TEXT("redis:8"), .build = -1 }
-    };
+    *r = (struct plan_resource){ .name = TEXT(name),
+                                 .type = TEXT("redis"),
+                                 .kind = TEXT("redis"),
+                                 .has_container = true,
+                                 .volume = -1,
+                                 .container = { .image = TEXT("redis:8"),
+                                                .build = -1 } };
     add_port(&r->container, port);
     answer(f, "POST", create, 201, id);
     script_container(f, container);
@@ -121,8 +120,8 @@ static void host_ports_are_told_of_those_who_share(void **state)
     become_ready(f);
     port = session_host_port(f->session, "resource", "kv", 7003);
     assert_true(port > 0);
-    assert_int_not_equal(port, session_host_port(f->session, "resource",
-                                                 "cache", 7001));
+    assert_int_not_equal(
+        port, session_host_port(f->session, "resource", "cache", 7001));
     assert_int_equal(session_item_count(f->session), 5);
     for (size_t i = 0; i < 5; i++) {
         session_item_get(f->session, i, &item);
