@@ -151,8 +151,8 @@ static void on_thawed(const struct err *err, void *user)
 
     if (item_is_over(it))
         return;
-    if (err != NULL)
-        make_anew(it, err->msg);
+    if (err != NULL || it->lost)
+        make_anew(it, err != NULL ? err->msg : "its network is gone");
     else
         item_attend(it);
 }

@@ -374,16 +374,27 @@ static void restart_later(struct item *it, const char *how)
                  why == NULL ? "" : "\n", why == NULL ? "" : why);
 }
 
+static void settle_sandbox(struct item *it, const char *how)
+{
+    if (sandbox_has_failed(it))
+        sandbox_give_up(it, how);
+    else
+        restart_later(it, how);
+}
+
+static bool is_vital(const struct item *it)
+{
+    return it->kind == ITEM_INIT ||
+           (it->kind == ITEM_RESOURCE && !it->was_ready) ||
+           (it->kind == ITEM_SERVICE && it->s->spec.exit_on_failure);
+}
+
 static void settle(struct item *it)
 {
     cleanup_free char *how = NULL;
 
-    if (it->kind == ITEM_SANDBOX && it->s->spec.ahead) {
+    if (it->s->spec.ahead && it->kind == ITEM_SANDBOX) {
         item_lost_frozen(it);
-        return;
-    }
-    if (it->kind == ITEM_SANDBOX && sandbox_has_failed(it)) {
-        sandbox_give_up(it, "it ends again and again");
         return;
     }
     if (it->removed) {
@@ -391,16 +402,16 @@ static void settle(struct item *it)
         return;
     }
     how = explain_exit(it->exit_status, it->oom);
-    if (it->template == TEMPLATE_USED && !it->was_ready) {
+    if (it->template == TEMPLATE_USED && !it->was_ready && !it->lost) {
         start_without_template(it, how);
         return;
     }
     item_emit_exit(it, how);
-    if (it->kind == ITEM_INIT && it->exit_status == 0)
+    if (it->kind == ITEM_SANDBOX)
+        settle_sandbox(it, how);
+    else if (it->kind == ITEM_INIT && it->exit_status == 0)
         become_ready(it);
-    else if (it->kind == ITEM_INIT ||
-             (it->kind == ITEM_RESOURCE && !it->was_ready) ||
-             (it->kind == ITEM_SERVICE && it->s->spec.exit_on_failure))
+    else if (is_vital(it) && !it->lost)
         item_end_session(it, how);
     else
         restart_later(it, how);

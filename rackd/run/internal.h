@@ -154,6 +154,7 @@ struct item {
     size_t first_port;    /* of its ports, in the sandbox's plan */
     char *joined;         /* the sandbox's container when it was created */
     bool shares;          /* while sandboxes are laid out */
+    bool lost;            /* its sandbox has ended since it was started */
 
     enum template_state template;
     char *template_name; /* "cvx-template/mysql:0123456789abcdef", or NULL */
@@ -231,6 +232,8 @@ const char *item_kind_word(enum item_kind kind);
  * another; its server took a connection at `ns` (0: nobody knows). */
 void session_mark_start(struct session *s);
 void item_mark(struct item *it);
+/* That both are noted already: it waits for its sandbox. */
+void item_mark_sandbox(struct item *it);
 void item_mark_state(struct item *it);
 /* "image", "template", "ahead"; static. */
 void item_mark_from(struct item *it, const char *from);
@@ -278,8 +281,10 @@ void sandbox_join(struct item *it);
 bool sandbox_is_another(const struct item *it);
 /* Does the engine say, of a member, that its sandbox is not there? */
 bool sandbox_is_missing(const struct item *it, const struct err *err);
-/* It has ended: so must they. It has too often: do without. */
+/* It has ended: so must they, also one that is being started, once it is. It
+ * has too often: do without. */
 void sandbox_lost(struct item *sandbox);
+void sandbox_end_member(struct item *it);
 bool sandbox_has_failed(const struct item *sandbox);
 void sandbox_give_up(struct item *sandbox, const char *why);
 

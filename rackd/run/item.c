@@ -494,7 +494,7 @@ void item_listen(struct item *it)
 
 static void attach(struct item *it)
 {
-    it->died = it->oom = it->removed = it->waited = false;
+    it->died = it->oom = it->removed = it->waited = it->lost = false;
     it->oom_at = 0;
     it->lines = 0;
     item_set_state(it, ITEM_ATTACHING, NULL);
@@ -592,15 +592,18 @@ static void started(struct item *it)
     it->started_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
     it->running_since = uv_now(it->s->spec.loop);
     it->port_tries = 0;
-    if (!it->died) {
+    if (!it->died && !it->lost) {
         item_attend(it);
         if (it->exits > 0) /* it may have been taken off meanwhile */
             item_check_network(it);
         return;
     }
-    /* Its end has overtaken the answer to its start. */
+    /* Its end, or its sandbox's, has overtaken the answer to its start. */
     item_set_state(it, ITEM_CHECKING, NULL);
-    item_hear_out(it);
+    if (it->died)
+        item_hear_out(it);
+    else
+        sandbox_end_member(it);
 }
 
 static void start_failed(struct item *it, const struct err *err)

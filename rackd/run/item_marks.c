@@ -28,6 +28,8 @@ void session_mark_start(struct session *s)
     mark_what_all_need(s);
     DL_FOREACH (s->items, it)
         item_mark(it);
+    DL_FOREACH (s->items, it)
+        item_mark_sandbox(it);
 }
 
 /* ---- items -------------------------------------------------------------- */
@@ -39,7 +41,7 @@ static void need_all(struct item *it, enum item_kind kind, const char *name)
             mark_need(&it->s->marks, it->mark, MARK_HOLD, other->mark);
 }
 
-static void need_sandbox(struct item *it)
+void item_mark_sandbox(struct item *it)
 {
     if (it->sandbox != NULL)
         mark_need(&it->s->marks, it->mark, MARK_HOLD, it->sandbox->mark);
@@ -77,7 +79,6 @@ void item_mark(struct item *it)
     mark_need(m, it->mark, MARK_WAIT,
               it->plan->build < 0 ? it->image->mark
                                   : build_mark(it->s->builds[it->plan->build]));
-    need_sandbox(it);
     need_volumes(it);
     need_resources(it);
     item_mark_state(it);

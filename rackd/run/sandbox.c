@@ -22,7 +22,7 @@
 /* Fewer gain less than one more container costs. */
 #define MEMBERS_MIN 3
 
-/* Ends in a row, before it is done without. */
+/* Ends in a row before it is done without; times that it may be missing. */
 #define EXITS_MAX 3
 
 /* In order of time: laid out; joined; gone, and its members with it. */
@@ -95,9 +95,12 @@ static void add_sandbox(struct session *s)
     sandbox = item_new(s, ITEM_SANDBOX, plan);
     sandbox->name = "resources";
     session_add_item(s, sandbox);
-    DL_FOREACH (s->items, it)
-        if (it->shares)
-            it->sandbox = sandbox;
+    DL_FOREACH (s->items, it) {
+        if (!it->shares)
+            continue;
+        it->sandbox = sandbox;
+        item_mark_sandbox(it);
+    }
 }
 
 /* Podman starts no container before the one whose network it shares is known
@@ -175,12 +178,19 @@ bool sandbox_is_another(const struct item *it)
 
 bool sandbox_is_missing(const struct item *it, const struct err *err)
 {
-    return it->sandbox != NULL &&
+    return it->sandbox != NULL && it->exits < EXITS_MAX &&
            (strstr(err->msg, "join network of") != NULL ||
             strstr(err->msg, it->joined) != NULL);
 }
 
 /* ---- its end ------------------------------------------------------------ */
+
+void sandbox_end_member(struct item *it)
+{
+    if (!it->died && it->mend == NULL)
+        it->mend = engine_container_kill(it->s->spec.engine, it->id, "KILL",
+                                         on_killed, it);
+}
 
 /* They are on no network any more, and do not know it. */
 void sandbox_lost(struct item *sandbox)
@@ -188,11 +198,11 @@ void sandbox_lost(struct item *sandbox)
     struct item *it;
 
     DL_FOREACH (sandbox->s->items, it) {
-        if (it->sandbox != sandbox || it->died || it->mend != NULL ||
-            (it->state != ITEM_CHECKING && it->state != ITEM_READY))
+        if (it->sandbox != sandbox)
             continue;
-        it->mend = engine_container_kill(it->s->spec.engine, it->id, "KILL",
-                                         on_killed, it);
+        it->lost = true;
+        if (it->state == ITEM_CHECKING || it->state == ITEM_READY)
+            sandbox_end_member(it);
     }
 }
 

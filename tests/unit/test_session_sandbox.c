@@ -221,14 +221,16 @@ static void expect_kills(struct fix *f)
     }
 }
 
+/* Those who share end, having been killed. */
 static void push_deaths(struct fix *f)
 {
+    run_for(f, 30);
     for (size_t i = 0; i < MORE; i++) {
         cleanup_free char *id = xasprintf("%s1", more[i]);
         cleanup_free char *kill = xasprintf("/containers/%s/kill", id);
         cleanup_free char *attach = xasprintf("/containers/%s/attach", id);
 
-        wait_asked(f, kill, 1);
+        assert_true(fake_engine_asked(f->fake, kill) > 0);
         push_die(f, id, 137);
         fake_engine_finish(f->fake, attach);
     }
@@ -292,6 +294,49 @@ static void one_that_starts_too_early_tries_again(void **state)
     finish(f);
 }
 
+static void its_end_during_the_start_is_nobodys_fault(void **state)
+{
+    struct fix *f = *state;
+
+    expect_kills(f);
+    answer_late(f, "POST", "/containers/kv1/start", 204, NULL, 150);
+    begin(f);
+    wait_asked(f, "/containers/kv1/start", 1);
+    push_die(f, "box1", 137);
+    wait_asked(f, "/containers/kv1/kill", 1); /* once it runs */
+    push_deaths(f);
+    wait_asked(f, "/containers/kv1/start", 2);
+    assert_true(loop_run_until(&f->loop, &f->ready, 4000));
+    assert_no_event(f, "error");
+    finish(f);
+    assert_int_equal(f->status, 0);
+}
+
+static void one_that_ends_again_and_again_is_done_without(void **state)
+{
+    struct fix *f = *state;
+
+    expect_kills(f);
+    become_ready(f);
+    push_die(f, "box1", 1);
+    push_deaths(f);
+    wait_asked(f, "/containers/box1/start", 2);
+    wait_asked(f, "/containers/kv1/start", 2);
+    for (size_t i = 3; i <= 5; i++) {
+        run_for(f, 30);
+        push_die(f, "box1", 1);
+        if (i < 5)
+            wait_asked(f, "/containers/box1/start", i);
+    }
+    push_deaths(f);
+    wait_asked(f, "/containers/box1?force", 1);
+    wait_asked(f, CREATE_KV, 2);
+    assert_null(strstr(body_of(f, CREATE_KV), "container:"));
+    run_for(f, 50);
+    finish(f);
+    assert_int_equal(f->status, 0);
+}
+
 static void it_goes_after_the_services(void **state)
 {
     struct fix *f = *state;
@@ -348,6 +393,8 @@ int main(void)
         T(those_who_share_are_started_again_with_it),
         T(those_who_share_are_made_again_when_it_is_removed),
         T(one_that_starts_too_early_tries_again),
+        T(its_end_during_the_start_is_nobodys_fault),
+        T(one_that_ends_again_and_again_is_done_without),
         T(it_goes_after_the_services),
         T(made_ahead_its_end_ends_all),
     };
