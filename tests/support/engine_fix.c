@@ -112,9 +112,7 @@ void fix_wait(struct engine_fix *f)
 
 static void turn(struct engine_fix *f)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, 5);
+    loop_run_for(&f->loop, 5);
 }
 
 void fix_wait_text(struct engine_fix *f, size_t len)
@@ -133,8 +131,6 @@ void fix_wait_requests(struct engine_fix *f, size_t count)
 
 void fix_idle(struct engine_fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
     assert_int_equal(f->calls, 0);
 }

@@ -268,9 +268,7 @@ void become_ready(struct fix *f)
 
 void run_for(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 void wait_asked(struct fix *f, const char *path, size_t times)

@@ -179,20 +179,16 @@ static void call(struct fix *f, const char *method, const char *path,
 
 static void wait_held(struct fix *f)
 {
-    bool never = false;
-
     for (int i = 0; i < 200 && f->held == NULL; i++)
-        loop_run_until(&f->loop, &never, 5);
+        loop_run_for(&f->loop, 5);
     assert_non_null(f->held);
 }
 
 static void hang_up(struct fix *f)
 {
-    bool never = false;
-
     httpc_cancel(f->asking);
     f->asking = NULL;
-    loop_run_until(&f->loop, &never, 50);
+    loop_run_for(&f->loop, 50);
 }
 
 /* ---- tests ----------------------------------------------------------------

@@ -94,9 +94,7 @@ static void serve(struct fix *f, const struct fake_answer *answers, int count)
 
 static void wait_ms(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 static void expect_told(struct fix *f, bool well, const char *why)

@@ -140,9 +140,7 @@ static int teardown(void **state)
 
 static void run_ms(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 static void start_at(struct fix *f, const char *endpoint, const char *path,

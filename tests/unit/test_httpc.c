@@ -185,10 +185,9 @@ static void stream(struct fix *f)
 /* The kernel and libcurl both hold some bytes; wait until nothing moves. */
 static bool is_settled(struct fix *f)
 {
-    bool never = false;
     size_t before = f->data_total;
 
-    loop_run_until(&f->loop, &never, 50);
+    loop_run_for(&f->loop, 50);
     return f->data_total == before;
 }
 

@@ -230,9 +230,7 @@ static int teardown(void **state)
 
 static void run_ms(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 /* Run until the client has `text` in what it got. */
@@ -1015,7 +1013,6 @@ static void client_of_another_user_is_refused(void **state)
     struct fix *f = *state;
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int status = -1;
-    bool never = false;
     pid_t pid;
 
     if (geteuid() != 0) {
@@ -1041,7 +1038,7 @@ static void client_of_another_user_is_refused(void **state)
                   : 4);
     }
     for (int i = 0; i < 500 && waitpid(pid, &status, WNOHANG) == 0; i++)
-        loop_run_until(&f->loop, &never, 10);
+        loop_run_for(&f->loop, 10);
     assert_int_equal(status, 0);
     assert_int_equal(f->requests, 0);
 }

@@ -152,9 +152,7 @@ static void close_client(struct fix *f)
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 /* Whatever a test leaves, the rack ends and leaves no handle behind. */

@@ -103,9 +103,7 @@ static void start(struct fix *f, enum plan_probe probe,
 
 static void wait_ms(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 /* Ready after exactly `conns` connections, and quiet from then on. */

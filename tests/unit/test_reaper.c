@@ -112,9 +112,7 @@ static int setup(void **state)
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 static void on_closed(void *user)

@@ -94,9 +94,7 @@ static pid_t pid_of(const struct fix *f)
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 static void wait_gone(struct fix *f)

@@ -142,9 +142,7 @@ static void let_go(struct fix *f)
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 static void wait_asked(struct fix *f, const char *path, size_t times)

@@ -140,9 +140,7 @@ static void sweep(struct fix *f, bool dry)
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    bool never = false;
-
-    loop_run_until(&f->loop, &never, ms);
+    loop_run_for(&f->loop, ms);
 }
 
 /* One object of a list; `more` are further labels, or "". */
