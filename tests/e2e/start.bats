@@ -32,11 +32,12 @@ YML
     wait_event ready
     curl -fsS --noproxy '*' "$(service_url web)/" | grep -x hello
     [ "$(curl -fsS --noproxy '*' "$(service_url web)/GREETING")" = hi ]
-    [ "$(session_census | grep -c ^container)" = 6 ]
+    # And a sandbox, where the engine has its image already.
+    [ "$(session_census | grep ^container | grep -vc -e -sandbox)" = 6 ]
     [ "$(rack_census | grep -c ^network)" = 1 ]
     stop_json INT
     [ "$cvx_status" = 0 ]
-    [ "$(event removed | jq -c '[.containers, .networks]')" = '[6,1]' ]
+    [[ $(event removed | jq -c '[.containers, .networks]') =~ ^\[[67],1\]$ ]]
     rack_is_empty
 }
 
