@@ -7,6 +7,7 @@
  *   image.c     an image: assumed, pulled, or a stand-in
  *   builder.c   one build
  *   item.c      one container's life
+ *   item_create.c  its container is created, or what it is made of is missing
  *   item_ports.c, fill.c   its host ports; files put into it
  *   template.c  the image its data may come from; commit.c makes that
  *   ahead.c     frozen before there is a start, and thawed by one
@@ -313,6 +314,12 @@ bool item_remake(struct item *it, const struct err *err);
 
 /* "service web", "initContainer of service web"; the caller frees it. */
 char *item_title(const struct item *it);
+
+/* What to create it from, where it is not a template; NULL: not there yet. */
+const char *item_image(const struct item *it);
+
+/* item_create.c: all that it is made of is there. */
+void item_create(struct item *it);
 
 /* Its container is gone: create another. */
 void item_start_over(struct item *it);

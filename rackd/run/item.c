@@ -8,24 +8,15 @@
 #include "logs/hub.h"
 #include "run/internal.h"
 
-/* So often in a row a create may miss its image, and a container may be gone
- * before it runs: what says so for ever must not keep us busy for ever. */
-#define IMAGE_TRIES  2
+/* So often in a row a container may be gone before it runs: what says so for
+ * ever must not keep us busy for ever. */
 #define REMADE_TRIES 3
 
-/* The engine would write every line to its disk, for 7 s of its time in 150 MB,
- * and nobody would read it: rackd keeps lines itself. */
-#define LOG_DRIVER "none"
-
-/* Of 1024: what makes templates yields to everybody else. */
-#define MAKER_CPU_SHARES 64
-
 /*
- * In order of time: the container is created, filled with files, attached and
- * started; attend.c looks after it while it runs.
+ * In order of time: what it waits for is there, and it is created
+ * (item_create.c), filled with files (fill.c), attached and started; attend.c
+ * looks after it while it runs.
  */
-static void create(struct item *it);
-static void on_created(const char *id, const struct err *err, void *user);
 static void attach(struct item *it);
 static void on_attached(const struct err *err, void *user);
 static void on_output(const char *data, size_t len, void *user);
@@ -66,6 +57,24 @@ const char *item_state_word(const struct item *it)
     };
 
     return words[it->state];
+}
+
+char *item_container_name(const struct item *it)
+{
+    const char *app = it->s->spec.plan->app;
+
+    switch (it->kind) {
+    case ITEM_RESOURCE:
+        return xasprintf("%s-%s-resource-%s", app, it->s->id, it->name);
+    case ITEM_INIT:
+        return xasprintf("%s-%s-%s-init", app, it->s->id, it->name);
+    case ITEM_SANDBOX:
+        return xasprintf("%s-%s-sandbox", app, it->s->id);
+    case ITEM_SERVICE:
+        break;
+    }
+    return xasprintf("%s-%s-%s-%d", app, it->s->id, it->name,
+                     it->replica > 0 ? it->replica : 1);
 }
 
 void item_set_state(struct item *it, enum item_state state, const char *text)
@@ -122,8 +131,7 @@ void item_free(struct item *it)
 
 /* ---- what it waits for -------------------------------------------------- */
 
-/* The plan's image; NULL while there is none yet. */
-static const char *image_of(const struct item *it)
+const char *item_image(const struct item *it)
 {
     if (it->plan->build >= 0) {
         const struct build *b = it->s->builds[it->plan->build];
@@ -217,9 +225,9 @@ void item_wait(struct item *it)
 
 static void poke_waiting(struct item *it)
 {
-    if (image_of(it) != NULL && template_is_known(it) && net_is_known(it->s) &&
-        volumes_are_made(it) && sandbox_is_made(it))
-        create(it);
+    if (item_image(it) != NULL && template_is_known(it) &&
+        net_is_known(it->s) && volumes_are_made(it) && sandbox_is_made(it))
+        item_create(it);
 }
 
 /* The network it was created for overlapped with another: so its address is
@@ -253,229 +261,6 @@ void item_poke(struct item *it)
 
     if (it->s->state != SESSION_STOPPING && go_on[it->state] != NULL)
         go_on[it->state](it);
-}
-
-/* ---- create ----------------------------------------------------------------
- */
-
-static void fill_mounts(const struct item *it, struct engine_mount *out)
-{
-    for (size_t i = 0; i < it->plan->mounts.len; i++) {
-        const struct plan_mount *m = &it->plan->mounts.v[i];
-
-        out[i] = (struct engine_mount){ .target = m->target,
-                                        .read_only = m->read_only };
-        if (m->memory) {
-            out[i].kind = MOUNT_TMPFS;
-        } else if (m->volume < 0) {
-            out[i].kind = MOUNT_BIND;
-            out[i].source = m->host;
-        } else {
-            out[i].kind = MOUNT_VOLUME;
-            out[i].source = it->s->volumes[m->volume].name;
-            out[i].no_copy =
-                it->s->spec.plan->volumes.v[m->volume].kind == PLAN_VOLUME_EFS;
-        }
-    }
-}
-
-/* Ours to choose, so that nobody has to ask the engine which it was. */
-static void choose_address(struct item *it)
-{
-    char ip[SUBNET_IP_LEN];
-
-    if (it->sandbox != NULL) {
-        free(it->ip);
-        it->ip = xstrdup(it->sandbox->ip);
-    } else if (it->ip == NULL &&
-               subnet_ip(&it->s->subnet, it->s->next_ip++, ip)) {
-        it->ip = xstrdup(ip);
-    }
-}
-
-char *item_container_name(const struct item *it)
-{
-    const char *app = it->s->spec.plan->app;
-
-    switch (it->kind) {
-    case ITEM_RESOURCE:
-        return xasprintf("%s-%s-resource-%s", app, it->s->id, it->name);
-    case ITEM_INIT:
-        return xasprintf("%s-%s-%s-init", app, it->s->id, it->name);
-    case ITEM_SANDBOX:
-        return xasprintf("%s-%s-sandbox", app, it->s->id);
-    case ITEM_SERVICE:
-        break;
-    }
-    return xasprintf("%s-%s-%s-%d", app, it->s->id, it->name,
-                     it->replica > 0 ? it->replica : 1);
-}
-
-/* Making a template must not be felt. */
-static unsigned cpu_shares(const struct session *s)
-{
-    return s->spec.templates == TEMPLATES_MAKE ? MAKER_CPU_SHARES : 0;
-}
-
-/* One that shares a sandbox has that one's names, addresses and ports. */
-static void add_network(const struct item *it, const struct engine_port *ports,
-                        const char *shared, struct engine_container *c)
-{
-    c->network = shared != NULL ? shared : it->s->net_name;
-    if (shared != NULL)
-        return;
-    c->hostname = it->name;
-    c->ports = ports;
-    c->port_count = it->plan->ports.len;
-    c->ip = it->ip;
-    c->aliases = &it->plan->aliases;
-}
-
-static void add_data(const struct item *it, struct engine_container *c)
-{
-    bool template = template_is_in_use(it), direct = template && it->direct;
-
-    c->image = template ? it->template_name : image_of(it);
-    c->entrypoint = direct ? &it->resource->server : NULL;
-    c->user = direct ? it->resource->server_user : it->plan->user;
-}
-
-static int choose_network(struct item *it, struct engine_port *ports)
-{
-    choose_address(it);
-    it->subnets = it->s->subnets_tried.len;
-    it->early = !net_is_up(it->s);
-    sandbox_join(it);
-    if (it->sandbox != NULL)
-        return 0;
-    if (item_choose_ports(it, ports) < 0)
-        return -1;
-    if (it->kind == ITEM_SANDBOX)
-        sandbox_share_ports(it);
-    return 0;
-}
-
-static void create(struct item *it)
-{
-    struct session *s = it->s;
-    const struct plan_container *p = it->plan;
-    cleanup_free struct engine_port *ports =
-        xcalloc(p->ports.len + 1, sizeof(*ports));
-    cleanup_free struct engine_mount *mounts =
-        xcalloc(p->mounts.len + 1, sizeof(*mounts));
-    cleanup_strv struct strv labels = { 0 };
-    cleanup_free char *name = item_container_name(it), *shared = NULL;
-    struct engine_container c = {
-        .name = name,
-        .argv = &p->argv,
-        .env = &p->env,
-        .labels = &labels,
-        .mounts = mounts,
-        .mount_count = p->mounts.len,
-        .init = p->init && !s->no_init,
-        .privileged = p->privileged,
-        .read_only_root = p->read_only_root,
-        .no_new_privileges = p->no_new_privileges,
-        .cap_add = &p->cap_add,
-        .cap_drop = &p->cap_drop,
-        .no_healthcheck = true,
-        .log_driver = LOG_DRIVER,
-        .cpu_shares = cpu_shares(s),
-        .stop_grace_s = (int)p->stop_grace_s,
-    };
-
-    if (choose_network(it, ports) < 0)
-        return;
-    if (it->joined != NULL)
-        shared = xasprintf("container:%s", it->joined);
-    fill_mounts(it, mounts);
-    session_labels(s, &labels, item_kind_word(it->kind), it->name);
-    add_data(it, &c);
-    add_network(it, ports, shared, &c);
-    item_set_state(it, ITEM_CREATING, NULL);
-    it->call = engine_container_create(s->spec.engine, &c, on_created, it);
-}
-
-void item_start_over(struct item *it)
-{
-    free(it->id);
-    it->id = NULL;
-    item_set_state(it, ITEM_WAITING, NULL);
-    session_poke(it->s);
-}
-
-void item_fail_step(struct item *it, const char *step, const struct err *err)
-{
-    cleanup_free char *text =
-        xasprintf("%s %s: cannot %s its container", item_kind_word(it->kind),
-                  it->name, step);
-
-    const char *todo = explain_engine(err->msg);
-
-    if (it->kind == ITEM_SANDBOX) {
-        sandbox_give_up(it, err->msg);
-        return;
-    }
-    if (it->plan->build >= 0 && err->code == ERR_NOT_FOUND && it->id == NULL)
-        todo = "its image is not built yet: start without --no-build";
-    if (todo != NULL && it->kind == ITEM_RESOURCE &&
-        strstr(todo, "`command`") != NULL)
-        todo = "is it an image of that type? check `image` of the resource in "
-               "convox.yml";
-    session_fail(it->s, 1, text, err->msg, todo);
-}
-
-/* An engine that wants the network first: wait for it. */
-static bool waits_for_network(struct item *it, const struct err *err)
-{
-    if (!it->early || strstr(err->msg, "network") == NULL)
-        return false;
-    it->s->net_first = true;
-    item_start_over(it);
-    return true;
-}
-
-static void on_created(const char *id, const struct err *err, void *user)
-{
-    struct item *it = user;
-
-    it->call = NULL;
-    if (err == NULL)
-        it->id = xstrdup(id);
-    if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->stop_now);
-        session_poke(it->s); /* it may have been the last one */
-        return;
-    }
-    if (err == NULL) {
-        it->image_tries = 0;
-        template_is_there(it);
-        item_fill(it);
-        return;
-    }
-    if (template_is_missing(it, err) || waits_for_network(it, err))
-        return;
-    if (sandbox_is_missing(it, err)) {
-        item_backoff(it);
-        return;
-    }
-    if (err->code == ERR_NOT_FOUND && it->image != NULL &&
-        it->kind != ITEM_SANDBOX && it->image_tries++ < IMAGE_TRIES) {
-        item_set_state(it, ITEM_WAITING, "its image");
-        image_missing(it->image);
-        return;
-    }
-    if (err->code == ERR_NOT_FOUND && it->plan->build >= 0 &&
-        it->image_tries++ < IMAGE_TRIES &&
-        build_again(it->s->builds[it->plan->build])) {
-        item_set_state(it, ITEM_WAITING, "its image");
-        session_poke(it->s);
-        return;
-    }
-    if (!item_remake(it, err)) {
-        item_set_state(it, ITEM_WAITING, NULL);
-        item_fail_step(it, "create", err);
-    }
 }
 
 /* ---- output and start ------------------------------------------------------

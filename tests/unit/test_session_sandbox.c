@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
+#include "run/marks.h"
 #include "support/looptest.h"
 
 #define CREATE         "/containers/create?name=app-s1-"
@@ -127,6 +128,31 @@ static void host_ports_are_told_of_those_who_share(void **state)
         session_item_get(f->session, i, &item);
         assert_string_not_equal(item.kind, "sandbox");
     }
+    finish(f);
+}
+
+/* Has it waited for one of that kind? */
+static bool waited_for(const struct fix *f, const char *name, const char *kind)
+{
+    const struct marks *m = session_marks(f->session);
+
+    for (size_t i = 0; i < m->len; i++)
+        for (size_t n = 0;
+             strcmp(m->v[i].name, name) == 0 && n < m->v[i].needs.len; n++) {
+            assert_true(m->v[i].needs.v[n].mark < m->len);
+            if (strcmp(m->v[m->v[i].needs.v[n].mark].kind, kind) == 0)
+                return true;
+        }
+    return false;
+}
+
+static void timings_tell_who_waited_for_it(void **state)
+{
+    struct fix *f = *state;
+
+    become_ready(f);
+    assert_true(waited_for(f, "kv", "sandbox"));
+    assert_false(waited_for(f, "db", "sandbox"));
     finish(f);
 }
 
@@ -352,25 +378,48 @@ static void it_goes_after_the_services(void **state)
     assert_event(f, "removed 6 1 0");
 }
 
-static void made_ahead_its_end_ends_all(void **state)
+/* A session made ahead, without the service; what is asked of each of it. */
+static void be_ahead(struct fix *f)
 {
-    struct fix *f = *state;
+    static const char *const ids[] = { "db1", "cache1", "mem1", "kv1" };
 
     f->spec.ahead = true;
     f->plan.services.len = 0;
     answer(f, "GET", "/images/", 200, "{\"Id\":\"sha256:aa\"}");
-    answer(f, "GET", "/containers/db1/stats", 200, "{}");
-    answer(f, "POST", "/containers/db1/pause", 204, NULL);
-    for (size_t i = 0; i < MORE; i++) {
-        cleanup_free char *stats = xasprintf("/containers/%s1/stats", more[i]);
-        cleanup_free char *pause = xasprintf("/containers/%s1/pause", more[i]);
+    for (size_t i = 0; i < 4; i++) {
+        cleanup_free char *stats = xasprintf("/containers/%s/stats", ids[i]);
+        cleanup_free char *pause = xasprintf("/containers/%s/pause", ids[i]);
+        cleanup_free char *thaw = xasprintf("/containers/%s/unpause", ids[i]);
 
         answer(f, "GET", stats, 200, "{}");
         answer(f, "POST", pause, 204, NULL);
+        answer(f, "POST", thaw, 204, NULL);
     }
     become_ready(f);
+}
+
+static void made_ahead_it_goes_on_with_who_takes_over(void **state)
+{
+    struct fix *f = *state;
+
+    be_ahead(f);
     assert_event(f, "resource kv frozen");
     assert_int_equal(fake_engine_asked(f->fake, "/containers/box1/pause"), 0);
+    f->ready = f->spec.ahead = false;
+    f->plan.services.len = 1;
+    session_take_over(f->session, &f->spec);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    assert_true(waited_for(f, "kv", "sandbox"));
+    assert_int_equal(fake_engine_asked(f->fake, CREATE_SANDBOX), 1);
+    finish(f);
+    assert_event(f, "removed 6 1 0");
+}
+
+static void made_ahead_its_end_ends_all(void **state)
+{
+    struct fix *f = *state;
+
+    be_ahead(f);
     push_die(f, "box1", 137);
     wait_gone(f);
     assert_event(f, "error a container made ahead is gone");
@@ -384,6 +433,7 @@ int main(void)
         T(resources_whose_ports_differ_share),
         T(one_that_comes_up_last_starts_beside_it),
         T(host_ports_are_told_of_those_who_share),
+        T(timings_tell_who_waited_for_it),
         T(same_port_twice_gets_its_own),
         T(few_do_not_share),
         T(on_podman_none_shares),
@@ -396,6 +446,7 @@ int main(void)
         T(its_end_during_the_start_is_nobodys_fault),
         T(one_that_ends_again_and_again_is_done_without),
         T(it_goes_after_the_services),
+        T(made_ahead_it_goes_on_with_who_takes_over),
         T(made_ahead_its_end_ends_all),
     };
 
