@@ -1,5 +1,5 @@
 /*
- * events -- one line of a start's stream, decoded (rackd/control/PROTOCOL.md).
+ * events -- one line of a start's stream, decoded (rackd/api/PROTOCOL.md).
  *
  * Strings are borrowed from the event, never NULL; fields an event does not
  * have are "" or 0; what `line` is has `len` bytes, NUL among them. Unknown

@@ -10,10 +10,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "control/control.h"
-#include "owner.h"
+#include "guard/owner.h"
 #include "plan/mask.h"
 #include "run/session.h"
+#include "web/web.h"
 
 #define IDLE_CHECK_MS 1000
 
@@ -23,7 +23,7 @@
 /* Memory for containers that wait, frozen: one app with every database. */
 #define WARM_MB 1024
 
-static const struct control_route routes[] = {
+static const struct web_route routes[] = {
     { "GET", "/version", on_version },
     { "POST", "/validate", on_validate },
     { "POST", "/plan", on_plan },
@@ -88,18 +88,18 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
 
     r->loop = loop;
     r->idle_s = idle_s;
-    r->full_bytes = CONTROL_FULL;
+    r->full_bytes = WEB_FULL;
     r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
     r->owner = owner_self();
     r->notes = image_notes_new();
     if (store_open(&r->store, "local", err) < 0 ||
-        control_new(&r->control, loop, routes, r, err) < 0) {
+        web_new(&r->control, loop, routes, r, err) < 0) {
         rack_free(r);
         return -1;
     }
-    if (control_listen(r->control, socket_path, err) < 0) {
-        control_close(r->control, on_part_closed, r);
+    if (web_listen(r->control, socket_path, err) < 0) {
+        web_close(r->control, on_part_closed, r);
         uv_run(loop, UV_RUN_DEFAULT); /* only what was just made is on it */
         rack_free(r);
         return err_wrap(err, "cannot listen");
@@ -152,7 +152,7 @@ static void on_idle_check(uv_timer_t *timer)
 
     warm_tick(r);
     if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL ||
-        control_clients(r->control) > 0)
+        web_clients(r->control) > 0)
         r->started_idle = uv_now(r->loop);
     else if (uv_now(r->loop) - r->started_idle > r->idle_s * 1000ULL)
         rack_quit(r);
@@ -192,7 +192,7 @@ static void close_when_empty(struct rack *r)
     r->closing = true;
     uv_close((uv_handle_t *)&r->template_timer, on_timer_closed);
     uv_close((uv_handle_t *)&r->idle_timer, on_timer_closed);
-    control_close(r->control, on_part_closed, r);
+    web_close(r->control, on_part_closed, r);
 }
 
 static void on_part_closed(void *user)

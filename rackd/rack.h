@@ -28,19 +28,19 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "api/input.h"
 #include "engine/engine.h"
-#include "input.h"
-#include "run/port.h"
-#include "store.h"
+#include "host/port.h"
+#include "store/store.h"
 
-struct control;
-struct control_req;
+struct web;
+struct web_req;
 struct cJSON;
 struct hub;
 struct image_notes;
 struct hub_sub;
 struct plan;
-struct run_event;
+struct session_event;
 struct session;
 struct session_spec;
 struct reaper;
@@ -78,7 +78,7 @@ struct link {
 
 /* A client that is told what happens to one or more sessions. */
 struct watcher {
-    struct control_req *req;
+    struct web_req *req;
     unsigned sessions; /* still to end */
     int status;
 };
@@ -108,10 +108,10 @@ struct app_run {
     struct timings *timings; /* while it becomes ready */
     int status;
 
-    struct control_req *req; /* the lease; NULL when gone or handed over */
-    struct hub_sub *sub;     /* its log lines */
-    bool text;               /* it takes them as text */
-    unsigned long missed;    /* events it was too slow for */
+    struct web_req *req;  /* the lease; NULL when gone or handed over */
+    struct hub_sub *sub;  /* its log lines */
+    bool text;            /* it takes them as text */
+    unsigned long missed; /* events it was too slow for */
     struct {
         struct watching {
             struct watcher *watcher;
@@ -127,7 +127,7 @@ struct rack {
     struct store store;
     char *owner; /* label cvx.owner (owner.h) */
     char *socket_path;
-    struct control *control;
+    struct web *control;
     struct image_notes *notes;
     struct port_book ports;
     struct link *links;
@@ -140,7 +140,7 @@ struct rack {
     uv_timer_t idle_timer;
     unsigned idle_s;
     uint64_t started, started_idle; /* loop clock */
-    size_t full_bytes;              /* CONTROL_FULL; less, in a test */
+    size_t full_bytes;              /* WEB_FULL; less, in a test */
     unsigned tick_ms;               /* as in session_spec, for tests */
     bool quitting, closing;
 };
@@ -205,8 +205,8 @@ void runs_guard_changed(struct link *link);
 
 /* ---- templates (templates.c) --------------------------------------------- */
 
-/* A session said something of one (RUN_TEMPLATE), and is ready. */
-void templates_note(struct app_run *run, const struct run_event *event);
+/* A session said something of one (SESSION_EVENT_TEMPLATE), and is ready. */
+void templates_note(struct app_run *run, const struct session_event *event);
 void templates_want(struct app_run *run);
 
 /* The guard of this link is up or gone. Is something being made there? */
@@ -257,28 +257,28 @@ bool warm_session_lives(const struct rack *r, const char *session);
 
 /* ---- handlers (start.c, views.c, doctor.c) ------------------------------ */
 
-void on_start(struct control_req *req, void *user);
-void on_session_stop(struct control_req *req, void *user);
-void on_app_stop(struct control_req *req, void *user);
+void on_start(struct web_req *req, void *user);
+void on_session_stop(struct web_req *req, void *user);
+void on_app_stop(struct web_req *req, void *user);
 
-void on_version(struct control_req *req, void *user);
-void on_validate(struct control_req *req, void *user);
-void on_plan(struct control_req *req, void *user);
-void on_sessions(struct control_req *req, void *user);
-void on_ps(struct control_req *req, void *user);
-void on_services(struct control_req *req, void *user);
-void on_resources(struct control_req *req, void *user);
-void on_logs(struct control_req *req, void *user);
-void on_env_get(struct control_req *req, void *user);
-void on_env_set(struct control_req *req, void *user);
-void on_quit(struct control_req *req, void *user);
-void on_doctor(struct control_req *req, void *user);
-void on_reset(struct control_req *req, void *user);
-void on_sweep(struct control_req *req, void *user);
-void on_templates(struct control_req *req, void *user);
-void on_templates_build(struct control_req *req, void *user);
-void on_templates_prune(struct control_req *req, void *user);
-void on_timings(struct control_req *req, void *user);
+void on_version(struct web_req *req, void *user);
+void on_validate(struct web_req *req, void *user);
+void on_plan(struct web_req *req, void *user);
+void on_sessions(struct web_req *req, void *user);
+void on_ps(struct web_req *req, void *user);
+void on_services(struct web_req *req, void *user);
+void on_resources(struct web_req *req, void *user);
+void on_logs(struct web_req *req, void *user);
+void on_env_get(struct web_req *req, void *user);
+void on_env_set(struct web_req *req, void *user);
+void on_quit(struct web_req *req, void *user);
+void on_doctor(struct web_req *req, void *user);
+void on_reset(struct web_req *req, void *user);
+void on_sweep(struct web_req *req, void *user);
+void on_templates(struct web_req *req, void *user);
+void on_templates_build(struct web_req *req, void *user);
+void on_templates_prune(struct web_req *req, void *user);
+void on_timings(struct web_req *req, void *user);
 
 /* ---- shared pieces ------------------------------------------------------ */
 
@@ -287,7 +287,8 @@ uint64_t run_ms(const struct app_run *run);
 struct cJSON *event_new(const struct app_run *run, const char *type);
 struct cJSON *event_error(const struct app_run *run, const char *text,
                           const char *why, const char *todo, int code);
-struct cJSON *event_json(const struct app_run *run, const struct run_event *ev);
+struct cJSON *event_json(const struct app_run *run,
+                         const struct session_event *ev);
 
 /* Stop this run (start.c). */
 void run_stop(struct app_run *run, const char *reason, bool now, int status);
@@ -300,7 +301,7 @@ struct app_run *rack_find_app(struct rack *r, const char *app);
 struct cJSON *view_services(const struct app_run *run);
 struct cJSON *view_resources(const struct app_run *run, bool whole);
 
-/* control_put(), without the run's secrets (event_json.c). */
+/* web_put(), without the run's secrets (event_json.c). */
 void put_masked(struct cJSON *object, const char *name, const char *text,
                 const struct strv *secrets);
 
@@ -313,7 +314,7 @@ void view_rest(const struct app_run *run);
 
 /* What waits for the client, as `log` events or, where it asked for it, `text`
  * events (log_json.c). False: it must read some of that first. */
-bool view_lines(struct control_req *req, struct hub_sub *sub, bool text,
+bool view_lines(struct web_req *req, struct hub_sub *sub, bool text,
                 uint64_t ms);
 
 #endif /* RACKD_RACK_H */

@@ -2,7 +2,7 @@
  * cvx-reaper -- removes what a dead rack left on its engine.
  *
  *   cvx-reaper [--self NAME] [--grace MS] [--patience MS] SOCKET KEY=VALUE...
- *   cvx-reaper --hold
+ *   cvx-reaper --pause
  *
  * A rack holds its stdin (lease.h) and dies: every container, network and
  * volume that carries all of the labels is removed, again and again until
@@ -21,7 +21,7 @@
  * no group or session of the rack's: the net until the container is up, and
  * the only one where the engine's socket cannot be mounted.
  *
- * With --hold it does nothing at all: it is the process of a container that
+ * With --pause it does nothing at all: it is the process of a container that
  * others share the network namespace of.
  */
 #include <getopt.h>
@@ -344,7 +344,7 @@ static void on_released(int number)
     _exit(0);
 }
 
-static _Noreturn void hold(void)
+static _Noreturn void pause_for_ever(void)
 {
     signal(SIGTERM, on_released);
     signal(SIGINT, on_released);
@@ -358,8 +358,8 @@ int main(int argc, char **argv)
     struct reaper r = { .grace_ms = 1000 };
     int status;
 
-    if (argc == 2 && strcmp(argv[1], "--hold") == 0)
-        hold();
+    if (argc == 2 && strcmp(argv[1], "--pause") == 0)
+        pause_for_ever();
     if (!parse(&r, argc, argv)) {
         dprintf(STDERR_FILENO, "usage: cvx-reaper [--self NAME] [--grace MS] "
                                "[--patience MS] SOCKET KEY=VALUE...\n");

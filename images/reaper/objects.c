@@ -1,4 +1,5 @@
 #include "images/reaper/objects.h"
+#include "base/label.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ static bool is_ours(const json_t *item, char *const *labels, size_t count)
     for (size_t i = 0; i < count; i++)
         if (!has_label(has, labels[i]))
             return false;
-    return count > 0 && !has_label(has, "cvx.keep=true");
+    return count > 0 && !has_label(has, LABEL_KEEP "=true");
 }
 
 /* "/app-s1-web" of a container; the others have one name only. */
@@ -65,7 +66,7 @@ static void add(struct objects *out, enum object_kind kind, const json_t *item)
     o->id = xstrdup(id);
     o->name = xstrdup(name_of(item));
     o->is_reaper =
-        has_label(json_object_get(item, "Labels"), "cvx.kind=reaper");
+        has_label(json_object_get(item, "Labels"), LABEL_KIND "=reaper");
 }
 
 static int read_list(struct objects *out, enum object_kind kind,

@@ -85,12 +85,12 @@ unsigned long engine_calls(const struct engine *e)
     return e->made;
 }
 
-void engine_hold(struct engine *e)
+void engine_pause_output(struct engine *e)
 {
     e->open++;
 }
 
-void engine_unhold(struct engine *e)
+void engine_resume_output(struct engine *e)
 {
     if (--e->open > 0 || !e->closing)
         return;
@@ -110,15 +110,15 @@ void engine_close(struct engine *e, engine_closed_cb cb, void *user)
     e->closed_user = user;
     DL_FOREACH_SAFE (e->inflight, call, next)
         engine_cancel(call);
-    engine_hold(e);
-    engine_hold(e);
+    engine_pause_output(e);
+    engine_pause_output(e);
     httpc_close(e->calls, on_client_closed, e);
     httpc_close(e->streams, on_client_closed, e);
 }
 
 static void on_client_closed(void *user)
 {
-    engine_unhold(user);
+    engine_resume_output(user);
 }
 
 /* ---- a call's life ------------------------------------------------------- */
@@ -132,12 +132,12 @@ void *call_new(struct engine *e, size_t size)
     return call;
 }
 
-void call_hold(struct engine_call *call)
+void call_pause(struct engine_call *call)
 {
     call->held++;
 }
 
-void call_unhold(struct engine_call *call)
+void call_resume(struct engine_call *call)
 {
     if (--call->held > 0 || !call->over)
         return;
@@ -165,9 +165,9 @@ void engine_cancel(struct engine_call *call)
 {
     if (call->over)
         return;
-    call_hold(call);
+    call_pause(call);
     call_end(call);
-    call_unhold(call);
+    call_resume(call);
 }
 
 void engine_pause(struct engine_call *call, bool pause)
@@ -185,7 +185,7 @@ void call_timer_start(struct engine_call *call, unsigned ms, call_cb cb)
     t->call = call;
     t->cb = cb;
     call->timer = t;
-    engine_hold(t->engine);
+    engine_pause_output(t->engine);
     uv_timer_init(t->engine->loop, &t->timer);
     uv_timer_start(&t->timer, on_timer, ms, 0);
 }
@@ -206,16 +206,16 @@ static void on_timer(uv_timer_t *timer)
     struct call_timer *t = container_of(timer, struct call_timer, timer);
     struct engine_call *call = t->call;
 
-    call_hold(call);
+    call_pause(call);
     t->cb(call);
-    call_unhold(call);
+    call_resume(call);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct call_timer *t = container_of(handle, struct call_timer, timer);
 
-    engine_unhold(t->engine);
+    engine_resume_output(t->engine);
     free(t);
 }
 
@@ -276,9 +276,9 @@ static void on_head(struct httpc_req *req, long status, void *user)
     (void)req;
     if (status >= 400)
         return;
-    call_hold(call);
+    call_pause(call);
     call->on_head(call);
-    call_unhold(call);
+    call_resume(call);
 }
 
 static void on_data(struct httpc_req *req, const char *data, size_t len,
@@ -287,10 +287,10 @@ static void on_data(struct httpc_req *req, const char *data, size_t len,
     struct engine_call *call = user;
 
     (void)req;
-    call_hold(call);
+    call_pause(call);
     if (call->on_data != NULL)
         call->on_data(call, data, len);
-    call_unhold(call);
+    call_resume(call);
 }
 
 /* Whoever meets a dead socket wants to know which of three things it is. */
@@ -398,7 +398,7 @@ static void on_done(const struct httpc_res *res, const struct err *err,
     struct err mine;
 
     call->req = NULL;
-    call_hold(call);
+    call_pause(call);
     if (res != NULL) {
         take_answer(call, res);
     } else {
@@ -407,7 +407,7 @@ static void on_done(const struct httpc_res *res, const struct err *err,
             explain_socket(&mine, call->engine->endpoint);
         call->step(call, NULL, &mine);
     }
-    call_unhold(call);
+    call_resume(call);
 }
 
 /* ---- calls of one request ------------------------------------------------ */

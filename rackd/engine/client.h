@@ -138,12 +138,12 @@ void call_end(struct engine_call *call);
 bool call_wanted(const struct engine_call *call);
 
 /* Around whatever runs a call's functions from outside client.c. */
-void call_hold(struct engine_call *call);
-void call_unhold(struct engine_call *call);
+void call_pause(struct engine_call *call);
+void call_resume(struct engine_call *call);
 
 /* A handle of the engine's loop more, one less. */
-void engine_hold(struct engine *e);
-void engine_unhold(struct engine *e);
+void engine_pause_output(struct engine *e);
+void engine_resume_output(struct engine *e);
 
 /* Calls of one request. */
 struct engine_call *call_done(struct engine *e, struct request *r,

@@ -251,10 +251,10 @@ struct engine_call *engine_container_attach(struct engine *e, const char *id,
 /* The same and, the other way, its stdin (`open_stdin`): attach before the
  * start. The stream's end is the end of its stdin: whatever ends this process,
  * the kernel closes the connection. Not over TLS: ERR_INVALID. */
-struct engine_call *engine_container_hold(struct engine *e, const char *id,
-                                          engine_data_cb data,
-                                          engine_done_cb on_attached,
-                                          engine_done_cb done, void *user);
+struct engine_call *
+engine_container_attach_stdin(struct engine *e, const char *id,
+                              engine_data_cb data, engine_done_cb on_attached,
+                              engine_done_cb done, void *user);
 
 /* To the stdin of a container that is held; a few bytes, copied. */
 void engine_write(struct engine_call *call, const char *data, size_t len);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/label.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/client.h"
@@ -76,9 +77,9 @@ static bool on_line(const char *line, size_t len, void *user)
                 .id = json_text(json_get(json, "Actor"), "ID"),
                 .exit_code = exit_code(attributes),
                 .container = json_text(attributes, "container"),
-                .session = json_text(attributes, "cvx.session"),
-                .kind = json_text(attributes, "cvx.kind"),
-                .name = json_text(attributes, "cvx.name"),
+                .session = json_text(attributes, LABEL_SESSION),
+                .kind = json_text(attributes, LABEL_KIND),
+                .name = json_text(attributes, LABEL_NAME),
                 .time_ns = time_ns(line, json) },
             ev->call.user);
     }

@@ -100,7 +100,7 @@ struct helper *helper_start(struct engine *e, const char *name,
     h->server = xstrdup(server);
     h->cb = cb;
     h->user = user;
-    engine_hold(e);
+    engine_pause_output(e);
     uv_pipe_init(e->loop, &h->in, 0);
     uv_pipe_init(e->loop, &h->out, 0);
     uv_timer_init(e->loop, &h->timer);
@@ -249,7 +249,7 @@ static void handle_gone(struct helper *h)
         explicit_bzero(h->output.s, h->output.cap);
     explicit_bzero(h->chunk, sizeof(h->chunk));
     str_release(&h->output);
-    engine_unhold(h->engine);
+    engine_resume_output(h->engine);
     free(h->name);
     free(h->server);
     free(h);

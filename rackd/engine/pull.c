@@ -167,9 +167,9 @@ static void on_login(const struct auth *auth, const char *why, void *user)
         log_warn("engine", "no login for %s: %s", p->server, why);
         p->note = xstrdup(why);
     }
-    call_hold(&p->call);
+    call_pause(&p->call);
     ask(p, auth);
-    call_unhold(&p->call);
+    call_resume(&p->call);
 }
 
 static void ask(struct pull *p, const struct auth *auth)

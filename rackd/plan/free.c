@@ -73,7 +73,7 @@ static void release_auth(struct plan_registry_auth *a)
     free(a->password);
 }
 
-struct plan *plan_hold(struct plan *p)
+struct plan *plan_ref(struct plan *p)
 {
     p->holders++;
     return p;

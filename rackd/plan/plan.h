@@ -187,7 +187,7 @@ struct plan {
         size_t len, cap;
     } auths;
     struct strv build_env; /* KEY=VALUE: offered to ARGs of those names */
-    unsigned holders;      /* plan_hold() */
+    unsigned holders;      /* plan_ref() */
 };
 
 /* Everything that is not in the manifest. All borrowed for the call. */
@@ -227,7 +227,7 @@ void plan_pick(struct plan *out, const struct plan *p,
                bool (*wanted)(const struct plan_resource *r));
 
 /* One more who needs it: plan_free() by the last one frees it. */
-struct plan *plan_hold(struct plan *p);
+struct plan *plan_ref(struct plan *p);
 void plan_free(struct plan *p);
 
 /* "My_App" -> "my-app": what an app may be called. The caller frees it; NULL

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "logs/hub.h"
-#include "run/health.h"
+#include "probe/health.h"
+#include "probe/ready.h"
 #include "run/internal.h"
-#include "run/ready.h"
 
 /* How long a resource may take to its first answer when nothing else was
  * said: a first mysql start on a slow disk takes half a minute. */
@@ -328,14 +328,15 @@ void item_emit_exit(struct item *it, const char *text)
 {
     if (it->kind == ITEM_SANDBOX)
         return;
-    session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
-                                             .kind = item_kind_word(it->kind),
-                                             .name = it->name,
-                                             .replica = it->replica,
-                                             .state = "exited",
-                                             .exited = true,
-                                             .status = it->exit_status,
-                                             .text = text });
+    session_emit(it->s,
+                 &(struct session_event){ .type = SESSION_EVENT_STATE,
+                                          .kind = item_kind_word(it->kind),
+                                          .name = it->name,
+                                          .replica = it->replica,
+                                          .state = "exited",
+                                          .exited = true,
+                                          .status = it->exit_status,
+                                          .text = text });
 }
 
 /* Why it ended, with its last lines; the caller frees it. */

@@ -3,6 +3,7 @@
 
 #include "base/env.h"
 #include "base/err.h"
+#include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -71,11 +72,11 @@ static void set_state(struct image *img, enum image_state state,
     img->state = state;
     mark_done(&img->s->marks, img->mark);
     log_debug("run", "image %s: %s", img->ref, word);
-    session_emit(img->s, &(struct run_event){ .type = RUN_STATE,
-                                              .kind = "image",
-                                              .name = img->ref,
-                                              .state = word,
-                                              .text = text });
+    session_emit(img->s, &(struct session_event){ .type = SESSION_EVENT_STATE,
+                                                  .kind = "image",
+                                                  .name = img->ref,
+                                                  .state = word,
+                                                  .text = text });
 }
 
 void image_check(struct image *img)
@@ -176,14 +177,14 @@ static void tell_progress(struct image *img, const char *text)
         total += img->layers[i].total;
     }
     session_emit(img->s,
-                 &(struct run_event){ .type = RUN_PROGRESS,
-                                      .kind = "image",
-                                      .name = img->ref,
-                                      .text = text,
-                                      .current = current,
-                                      .total = total,
-                                      .layers = img->layer_count,
-                                      .layers_done = img->layers_done });
+                 &(struct session_event){ .type = SESSION_EVENT_PROGRESS,
+                                          .kind = "image",
+                                          .name = img->ref,
+                                          .text = text,
+                                          .current = current,
+                                          .total = total,
+                                          .layers = img->layer_count,
+                                          .layers_done = img->layers_done });
 }
 
 static void layer_is_done(struct image *img, struct layer *l)
@@ -272,7 +273,7 @@ static void on_pulled(const struct err *err, void *user)
         return;
     }
     img->state = IMAGE_SEARCHING;
-    label = xasprintf("cvx.standin=%s", img->standin);
+    label = xasprintf(LABEL_STANDIN "=%s", img->standin);
     img->call = engine_image_list(img->s->spec.engine, label, on_standins, img);
 }
 

@@ -29,11 +29,11 @@
 #define RUN_INTERNAL_H
 
 #include "engine/engine.h"
+#include "host/subnet.h"
 #include "logs/demux.h"
 #include "plan/plan.h"
-#include "run/marks.h"
 #include "run/session.h"
-#include "run/subnet.h"
+#include "timing/marks.h"
 
 /* ---- images ------------------------------------------------------------- */
 
@@ -473,7 +473,7 @@ void flow_stop(struct session *s);
 void flow_listen(struct item *it);
 
 void session_poke(struct session *s);
-void session_emit(struct session *s, struct run_event *event);
+void session_emit(struct session *s, struct session_event *event);
 void session_warn(struct session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

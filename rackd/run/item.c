@@ -89,12 +89,13 @@ void item_set_state(struct item *it, enum item_state state, const char *text)
     if ((strcmp(before, item_state_word(it)) == 0 && text == NULL) ||
         it->kind == ITEM_SANDBOX) /* of no use to anybody who watches */
         return;
-    session_emit(it->s, &(struct run_event){ .type = RUN_STATE,
-                                             .kind = item_kind_word(it->kind),
-                                             .name = it->name,
-                                             .replica = it->replica,
-                                             .state = item_state_word(it),
-                                             .text = text });
+    session_emit(it->s,
+                 &(struct session_event){ .type = SESSION_EVENT_STATE,
+                                          .kind = item_kind_word(it->kind),
+                                          .name = it->name,
+                                          .replica = it->replica,
+                                          .state = item_state_word(it),
+                                          .text = text });
 }
 
 struct item *item_new(struct session *s, enum item_kind kind,

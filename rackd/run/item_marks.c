@@ -38,13 +38,13 @@ static void need_all(struct item *it, enum item_kind kind, const char *name)
 {
     for (struct item *other = it->s->items; other != NULL; other = other->next)
         if (other->kind == kind && strcmp(other->name, name) == 0)
-            mark_need(&it->s->marks, it->mark, MARK_HOLD, other->mark);
+            mark_need(&it->s->marks, it->mark, MARK_DEPEND, other->mark);
 }
 
 void item_mark_sandbox(struct item *it)
 {
     if (it->sandbox != NULL)
-        mark_need(&it->s->marks, it->mark, MARK_HOLD, it->sandbox->mark);
+        mark_need(&it->s->marks, it->mark, MARK_DEPEND, it->sandbox->mark);
 }
 
 static void need_volumes(struct item *it)
@@ -75,7 +75,7 @@ void item_mark(struct item *it)
     it->mark = mark_new(m, item_kind_word(it->kind), it->name, it->replica);
     m->v[it->mark].from = it->state == ITEM_FROZEN ? "ahead" : "image";
     mark_need(m, it->mark, MARK_WAIT, it->s->net_mark);
-    mark_need(m, it->mark, MARK_HOLD, it->s->net_mark);
+    mark_need(m, it->mark, MARK_DEPEND, it->s->net_mark);
     mark_need(m, it->mark, MARK_WAIT,
               it->plan->build < 0 ? it->image->mark
                                   : build_mark(it->s->builds[it->plan->build]));
@@ -95,7 +95,7 @@ static int phase_of(const struct item *it)
     case ITEM_FILLING:
         return MARK_FILL;
     case ITEM_CREATED:
-        return MARK_HOLD;
+        return MARK_DEPEND;
     case ITEM_ATTACHING:
     case ITEM_STARTING:
     case ITEM_FROZEN: /* thawed, that is */

@@ -2,8 +2,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "host/port.h"
 #include "run/internal.h"
-#include "run/port.h"
 
 static bool port_is_ours(const struct session *s, int port)
 {

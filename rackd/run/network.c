@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -155,9 +156,10 @@ void net_make_volumes(struct session *s)
         v->name = volume_name(s, &p->volumes.v[i]);
         session_labels(s, &labels, "volume", p->volumes.v[i].name);
         if (v->keep)
-            strv_add(&labels, "cvx.keep=true");
+            strv_add(&labels, LABEL_KEEP "=true");
         if (p->volumes.v[i].resource != NULL)
-            strv_printf(&labels, "cvx.resource=%s", p->volumes.v[i].resource);
+            strv_printf(&labels, LABEL_RESOURCE "=%s",
+                        p->volumes.v[i].resource);
         mark_phase(&s->marks, s->volumes_mark + i, MARK_CREATE);
         v->call = engine_volume_create(s->spec.engine, v->name, &labels,
                                        on_volume, v);

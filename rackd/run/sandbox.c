@@ -16,8 +16,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "guard/reaper.h"
 #include "run/internal.h"
-#include "run/reaper.h"
 
 /* Fewer gain less than one more container costs. */
 #define MEMBERS_MIN 3
@@ -87,7 +87,7 @@ static void add_sandbox(struct session *s)
     struct plan_container *plan = &s->sandbox_plan;
 
     strv_add(&plan->argv, REAPER_PROGRAM);
-    strv_add(&plan->argv, "--hold");
+    strv_add(&plan->argv, "--pause");
     strv_add(&plan->cap_drop, "ALL");
     plan->build = -1;
     plan->image = reaper_image();

@@ -1,4 +1,5 @@
 #include "run/session.h"
+#include "base/label.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +12,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "logs/hub.h"
-#include "run/health.h"
+#include "probe/health.h"
+#include "probe/ready.h"
 #include "run/internal.h"
-#include "run/ready.h"
 
 /* Starts under way at once: more only keep each other from ending. */
 #define STARTS_A_CPU 1
@@ -40,7 +41,7 @@ uint64_t session_ms(const struct session *s)
     return uv_now(s->spec.loop) - s->started;
 }
 
-void session_emit(struct session *s, struct run_event *event)
+void session_emit(struct session *s, struct session_event *event)
 {
     event->ms = session_ms(s);
     s->spec.on_event(event, s->spec.user);
@@ -54,8 +55,8 @@ void session_warn(struct session *s, const char *fmt, ...)
     va_start(ap, fmt);
     str_vprintf(&text, fmt, ap);
     va_end(ap);
-    session_emit(
-        s, &(struct run_event){ .type = RUN_WARNING, .text = str_c(&text) });
+    session_emit(s, &(struct session_event){ .type = SESSION_EVENT_WARNING,
+                                             .text = str_c(&text) });
 }
 
 void session_say(struct session *s, const char *tag, const char *source,
@@ -80,13 +81,13 @@ void session_say(struct session *s, const char *tag, const char *source,
 void session_labels(const struct session *s, struct strv *out, const char *kind,
                     const char *name)
 {
-    strv_printf(out, "cvx.rack=%s", s->rack_id);
-    strv_printf(out, "cvx.owner=%s", s->owner);
-    strv_printf(out, "cvx.session=%s", s->id);
-    strv_printf(out, "cvx.app=%s", s->spec.plan->app);
-    strv_printf(out, "cvx.kind=%s", kind);
-    strv_printf(out, "cvx.name=%s", name);
-    strv_printf(out, "cvx.release=%s", s->release);
+    strv_printf(out, LABEL_RACK "=%s", s->rack_id);
+    strv_printf(out, LABEL_OWNER "=%s", s->owner);
+    strv_printf(out, LABEL_SESSION "=%s", s->id);
+    strv_printf(out, LABEL_APP "=%s", s->spec.plan->app);
+    strv_printf(out, LABEL_KIND "=%s", kind);
+    strv_printf(out, LABEL_NAME "=%s", name);
+    strv_printf(out, LABEL_RELEASE "=%s", s->release);
 }
 
 /* ---- start -------------------------------------------------------------- */
@@ -163,11 +164,11 @@ void session_add_item(struct session *s, struct item *it)
 static void tell_resource(struct session *s, const struct plan_resource *r)
 {
     if (!r->has_container)
-        session_emit(s, &(struct run_event){ .type = RUN_STATE,
-                                             .kind = "resource",
-                                             .name = r->name,
-                                             .state = r->external ? "external"
-                                                                  : "ready" });
+        session_emit(s, &(struct session_event){
+                            .type = SESSION_EVENT_STATE,
+                            .kind = "resource",
+                            .name = r->name,
+                            .state = r->external ? "external" : "ready" });
 }
 
 void session_tell_resources(struct session *s)
@@ -298,7 +299,7 @@ static void poke_all(struct session *s)
         s->state = SESSION_READY;
         marks_end(&s->marks);
         uv_timer_stop(&s->wait_timer);
-        session_emit(s, &(struct run_event){ .type = RUN_READY });
+        session_emit(s, &(struct session_event){ .type = SESSION_EVENT_READY });
     }
 }
 
@@ -325,11 +326,11 @@ void session_fail(struct session *s, int status, const char *text,
 {
     if (s->state == SESSION_STOPPING || s->state == SESSION_GONE)
         return;
-    session_emit(s, &(struct run_event){ .type = RUN_ERROR,
-                                         .text = text,
-                                         .why = why,
-                                         .todo = todo,
-                                         .status = status });
+    session_emit(s, &(struct session_event){ .type = SESSION_EVENT_ERROR,
+                                             .text = text,
+                                             .why = why,
+                                             .todo = todo,
+                                             .status = status });
     session_stop(s, text, false, status);
 }
 

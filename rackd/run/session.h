@@ -11,7 +11,7 @@
  * they wait for is there, restarts services that exit, and takes all of it
  * away again, whether it is told to or something failed. on_gone runs exactly
  * once, from the loop, and only when every object it made has been removed
- * (or the engine would not let it: said in an RUN_ERROR before).
+ * (or the engine would not let it: said in an SESSION_EVENT_ERROR before).
  *
  * Ownership: plan, hub, engine, image notes and port book belong to the caller
  * and must live until on_gone.
@@ -35,16 +35,18 @@ struct port_book;
 struct session;
 struct str;
 
-enum run_event_type {
-    RUN_STATE,    /* kind, name, replica, state, text, status */
-    RUN_PROGRESS, /* name, text, current, total, layers, layers_done */
-    RUN_WARNING,  /* text */
-    RUN_ERROR,    /* text, why, todo, status */
-    RUN_READY,    /* look at the session with session_...() */
-    RUN_STOPPING, /* text: why */
-    RUN_REMOVED,  /* containers, networks, volumes, took_ms */
-    RUN_TEMPLATE, /* name: the resource's; text: the template's image; state:
-                     "used", "missing", "there", "made", "bad" (and gone) */
+enum session_event_type {
+    SESSION_EVENT_STATE,    /* kind, name, replica, state, text, status */
+    SESSION_EVENT_PROGRESS, /* name, text, current, total, layers, layers_done
+                             */
+    SESSION_EVENT_WARNING,  /* text */
+    SESSION_EVENT_ERROR,    /* text, why, todo, status */
+    SESSION_EVENT_READY,    /* look at the session with session_...() */
+    SESSION_EVENT_STOPPING, /* text: why */
+    SESSION_EVENT_REMOVED,  /* containers, networks, volumes, took_ms */
+    SESSION_EVENT_TEMPLATE, /* name: the resource's; text: the template's image;
+                     state: "used", "missing", "there", "made", "bad" (and gone)
+                   */
 };
 
 /* What a session does with templates of its resources' data (template.c). */
@@ -56,8 +58,8 @@ enum session_templates {
 };
 
 /* All borrowed for the call; unused fields are zero. */
-struct run_event {
-    enum run_event_type type;
+struct session_event {
+    enum session_event_type type;
     uint64_t ms; /* since session_start() */
     const char *kind, *name, *state, *text, *why, *todo;
     int replica, status;
@@ -95,7 +97,7 @@ struct session_spec {
                                 teardown.c */
     unsigned ping_ms;        /* between two pings; 0: default, see pulse.c */
     unsigned tick_ms;        /* of the hub; 0: default, see flow.c */
-    void (*on_event)(const struct run_event *event, void *user);
+    void (*on_event)(const struct session_event *event, void *user);
     /* Before on_gone, once or never: nothing of it runs any more and the engine
      * is at work on the removal of all that is left. May be NULL. */
     void (*on_ending)(void *user);
@@ -111,11 +113,12 @@ void session_stop(struct session *s, const char *reason, bool now, int status);
 
 /*
  * A session made ahead: `plan` has resources without volumes and nothing else;
- * RUN_READY says that their containers run and are frozen. Then either
- * session_stop() or this: it goes on as a session of `spec`, whose plan has the
- * same resources (plan_same_resources()), on the same engine, with the id and
- * the hub that it has already. The plan made ahead must live on too. Anything
- * that happens to a frozen container ends a session that nobody has taken.
+ * SESSION_EVENT_READY says that their containers run and are frozen. Then
+ * either session_stop() or this: it goes on as a session of `spec`, whose plan
+ * has the same resources (plan_same_resources()), on the same engine, with the
+ * id and the hub that it has already. The plan made ahead must live on too.
+ * Anything that happens to a frozen container ends a session that nobody has
+ * taken.
  */
 void session_take_over(struct session *s, const struct session_spec *spec);
 

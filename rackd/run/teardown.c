@@ -3,6 +3,7 @@
 #include <utlist.h>
 
 #include "base/err.h"
+#include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/internal.h"
@@ -107,8 +108,8 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
         s->stop_started = uv_now(s->spec.loop);
         uv_timer_stop(&s->wait_timer);
         uv_timer_stop(&s->events_timer);
-        session_emit(
-            s, &(struct run_event){ .type = RUN_STOPPING, .text = reason });
+        session_emit(s, &(struct session_event){ .type = SESSION_EVENT_STOPPING,
+                                                 .text = reason });
         for (size_t i = 0; i < s->image_count; i++)
             image_cancel(s->images[i]);
         builds_are_idle(s); /* cancels them */
@@ -293,12 +294,12 @@ void teardown_failed(struct session *s, const char *kind, const char *name,
     cleanup_free char *text =
         xasprintf("%s %s could not be removed", kind, name);
 
-    session_emit(s,
-                 &(struct run_event){ .type = RUN_ERROR,
-                                      .text = text,
-                                      .why = err->msg,
-                                      .todo = "the next cvx start tries again",
-                                      .status = 1 });
+    session_emit(
+        s, &(struct session_event){ .type = SESSION_EVENT_ERROR,
+                                    .text = text,
+                                    .why = err->msg,
+                                    .todo = "the next cvx start tries again",
+                                    .status = 1 });
     s->left++;
     if (s->status == 0)
         s->status = 1;
@@ -393,7 +394,7 @@ void teardown_poke(struct session *s)
  * books are wrong (a create whose answer was lost). */
 static void sweep(struct session *s)
 {
-    cleanup_free char *label = xasprintf("cvx.session=%s", s->id);
+    cleanup_free char *label = xasprintf(LABEL_SESSION "=%s", s->id);
 
     if (s->sweep == NULL && s->sweeps == NULL)
         s->sweep = engine_container_list(s->spec.engine, label, on_swept, s);
@@ -506,10 +507,11 @@ static void finish(struct session *s)
     for (size_t i = 0; i < s->spec.plan->builds.len; i++)
         build_drop_old(s->builds[i]);
     s->state = SESSION_GONE;
-    session_emit(s, &(struct run_event){ .type = RUN_REMOVED,
-                                         .containers = s->removed_containers,
-                                         .networks = s->removed_networks,
-                                         .volumes = s->removed_volumes,
-                                         .left = s->left,
-                                         .took_ms = ms });
+    session_emit(s,
+                 &(struct session_event){ .type = SESSION_EVENT_REMOVED,
+                                          .containers = s->removed_containers,
+                                          .networks = s->removed_networks,
+                                          .volumes = s->removed_volumes,
+                                          .left = s->left,
+                                          .took_ms = ms });
 }

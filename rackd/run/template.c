@@ -94,10 +94,10 @@ static bool is_official(const struct engine_image *image)
 
 void template_emit(struct item *it, const char *state)
 {
-    session_emit(it->s, &(struct run_event){ .type = RUN_TEMPLATE,
-                                             .name = it->name,
-                                             .state = state,
-                                             .text = it->template_name });
+    session_emit(it->s, &(struct session_event){ .type = SESSION_EVENT_TEMPLATE,
+                                                 .name = it->name,
+                                                 .state = state,
+                                                 .text = it->template_name });
 }
 
 static const char *note_of(const struct item *it)

@@ -16,38 +16,38 @@
 #include "engine/engine.h"
 #include "support/looptest.h"
 
-static void on_event(const struct run_event *e, void *user)
+static void on_event(const struct session_event *e, void *user)
 {
     struct fix *f = user;
 
     switch (e->type) {
-    case RUN_STATE:
+    case SESSION_EVENT_STATE:
         str_printf(&f->events, "%s %s %s%s%s\n", e->kind, e->name, e->state,
                    e->exited ? ": " : "", e->exited ? e->text : "");
         break;
-    case RUN_WARNING:
+    case SESSION_EVENT_WARNING:
         str_printf(&f->events, "warning %s\n", e->text);
         break;
-    case RUN_ERROR:
+    case SESSION_EVENT_ERROR:
         str_printf(&f->events, "error %s | %s | %s\n", e->text,
                    e->why == NULL ? "-" : e->why,
                    e->todo == NULL ? "-" : e->todo);
         break;
-    case RUN_READY:
+    case SESSION_EVENT_READY:
         f->ready = true;
         break;
-    case RUN_REMOVED:
+    case SESSION_EVENT_REMOVED:
         str_printf(&f->events, "removed %u %u %u\n", e->containers, e->networks,
                    e->volumes);
         break;
-    case RUN_PROGRESS:
+    case SESSION_EVENT_PROGRESS:
         str_printf(&f->events, "%s %s %u/%u layers %lld/%lld bytes\n", e->kind,
                    e->name, e->layers_done, e->layers, e->current, e->total);
         break;
-    case RUN_TEMPLATE:
+    case SESSION_EVENT_TEMPLATE:
         str_printf(&f->events, "template of %s %s\n", e->name, e->state);
         break;
-    case RUN_STOPPING:
+    case SESSION_EVENT_STOPPING:
         break;
     }
 }

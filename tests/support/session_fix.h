@@ -10,9 +10,9 @@
 #include <uv.h>
 
 #include "base/str.h"
+#include "host/port.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
-#include "run/port.h"
 #include "run/session.h"
 #include "support/fake_engine.h"
 

@@ -1,4 +1,4 @@
-#include "control/control.h"
+#include "web/web.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,12 +21,12 @@
 struct fix {
     uv_loop_t loop;
     char path[64];
-    struct control *control;
+    struct web *control;
     struct httpc *client;
     struct httpc_req *asking;
-    struct control_req *held; /* by a handler that answers later */
-    struct str log;           /* what handlers saw */
-    bool done, gone, drained, control_closed, client_closed;
+    struct web_req *held; /* by a handler that answers later */
+    struct str log;       /* what handlers saw */
+    bool done, gone, drained, web_closed, client_closed;
     long status;
     struct str got;
     struct err err;
@@ -35,34 +35,34 @@ struct fix {
 /* ---- handlers -------------------------------------------------------------
  */
 
-static void on_hello(struct control_req *req, void *user)
+static void on_hello(struct web_req *req, void *user)
 {
     struct fix *f = user;
     struct cJSON *a = cJSON_CreateObject();
 
-    str_printf(&f->log, "hello %s ", control_query(req, "name"));
-    str_printf(&f->log, "%s %d %g", control_text(control_body(req), "text"),
-               control_bool(control_body(req), "flag"),
-               control_number(control_body(req), "n", -1));
-    control_put(a, "said", "bad \xff utf-8 \xc3\xa9");
-    control_put(a, "null", NULL);
-    control_answer(req, a);
+    str_printf(&f->log, "hello %s ", web_query(req, "name"));
+    str_printf(&f->log, "%s %d %g", web_text(web_body(req), "text"),
+               web_bool(web_body(req), "flag"),
+               web_number(web_body(req), "n", -1));
+    web_put(a, "said", "bad \xff utf-8 \xc3\xa9");
+    web_put(a, "null", NULL);
+    web_answer(req, a);
 }
 
-static void on_stop(struct control_req *req, void *user)
+static void on_stop(struct web_req *req, void *user)
 {
     struct fix *f = user;
 
-    str_printf(&f->log, "stop %s", control_arg(req));
-    control_error(req, 409, "busy: %s", control_arg(req));
+    str_printf(&f->log, "stop %s", web_arg(req));
+    web_error(req, 409, "busy: %s", web_arg(req));
 }
 
-static void on_later(struct control_req *req, void *user)
+static void on_later(struct web_req *req, void *user)
 {
     ((struct fix *)user)->held = req;
 }
 
-static void on_stream_gone(struct control_req *req, void *user)
+static void on_stream_gone(struct web_req *req, void *user)
 {
     struct fix *f = user;
 
@@ -71,21 +71,21 @@ static void on_stream_gone(struct control_req *req, void *user)
     f->gone = true;
 }
 
-static void on_stream(struct control_req *req, void *user)
+static void on_stream(struct web_req *req, void *user)
 {
     struct fix *f = user;
 
     f->held = req;
-    control_stream(req, on_stream_gone, f);
+    web_stream(req, on_stream_gone, f);
 }
 
-static void on_drained(struct control_req *req, void *user)
+static void on_drained(struct web_req *req, void *user)
 {
     (void)req;
     ((struct fix *)user)->drained = true;
 }
 
-static const struct control_route routes[] = {
+static const struct web_route routes[] = {
     { "GET", "/hello", on_hello },       { "POST", "/hello", on_hello },
     { "POST", "/apps/%/stop", on_stop }, { "GET", "/later", on_later },
     { "GET", "/stream", on_stream },     { NULL, NULL, NULL },
@@ -104,15 +104,15 @@ static int setup(void **state)
     snprintf(f->path, sizeof(f->path), "/tmp/control-%d.sock", (int)getpid());
     endpoint = xasprintf("unix://%s", f->path);
     *state = f;
-    if (control_new(&f->control, &f->loop, routes, f, &f->err) < 0 ||
-        control_listen(f->control, f->path, &f->err) < 0)
+    if (web_new(&f->control, &f->loop, routes, f, &f->err) < 0 ||
+        web_listen(f->control, f->path, &f->err) < 0)
         return -1;
     return httpc_new(&f->client, &f->loop, endpoint, NULL, &f->err);
 }
 
 static void on_control_closed(void *user)
 {
-    ((struct fix *)user)->control_closed = true;
+    ((struct fix *)user)->web_closed = true;
 }
 
 static void on_client_closed(void *user)
@@ -126,9 +126,9 @@ static int teardown(void **state)
 
     httpc_close(f->client, on_client_closed, f);
     assert_true(loop_run_until(&f->loop, &f->client_closed, 1000));
-    if (!f->control_closed)
-        control_close(f->control, on_control_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->control_closed, 1000));
+    if (!f->web_closed)
+        web_close(f->control, on_control_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->web_closed, 1000));
     assert_true(loop_ends_clean(&f->loop));
     str_release(&f->log);
     str_release(&f->got);
@@ -275,10 +275,10 @@ static void stream_is_a_line_an_event(void **state)
 
     ask(f, "GET", "/stream", NULL);
     wait_held(f);
-    control_put(e, "type", "one");
-    control_event(f->held, e);
-    control_event_text(f->held, "{\"type\":\"two\"}\n", 15);
-    control_end(f->held);
+    web_put(e, "type", "one");
+    web_event(f->held, e);
+    web_event_text(f->held, "{\"type\":\"two\"}\n", 15);
+    web_end(f->held);
     assert_true(loop_run_until(&f->loop, &f->done, 1000));
     assert_int_equal(f->status, 200);
     assert_string_equal(str_c(&f->got),
@@ -304,9 +304,9 @@ static void late_answer_to_a_lost_client_is_harmless(void **state)
     wait_held(f);
     hang_up(f);
     /* Still a request, of nobody. */
-    assert_string_equal(control_query(f->held, "x"), "");
-    assert_int_equal(control_queued(f->held), 0);
-    control_answer(f->held, cJSON_CreateObject());
+    assert_string_equal(web_query(f->held, "x"), "");
+    assert_int_equal(web_queued(f->held), 0);
+    web_answer(f->held, cJSON_CreateObject());
 }
 
 static void late_answer_reaches_a_client_that_waits(void **state)
@@ -315,8 +315,8 @@ static void late_answer_reaches_a_client_that_waits(void **state)
 
     ask(f, "GET", "/later?x=1", NULL);
     wait_held(f);
-    assert_string_equal(control_query(f->held, "x"), "1");
-    control_error(f->held, 500, "x\"y\n");
+    assert_string_equal(web_query(f->held, "x"), "1");
+    web_error(f->held, 500, "x\"y\n");
     assert_true(loop_run_until(&f->loop, &f->done, 1000));
     assert_string_equal(str_c(&f->got), "{\"error\":\"x\\\"y\\n\"}");
 }
@@ -324,18 +324,18 @@ static void late_answer_reaches_a_client_that_waits(void **state)
 static void writer_is_told_when_all_is_taken(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *big = xcalloc(1, CONTROL_HIGH_WATER);
+    cleanup_free char *big = xcalloc(1, WEB_HIGH_WATER);
 
-    memset(big, 'x', CONTROL_HIGH_WATER);
+    memset(big, 'x', WEB_HIGH_WATER);
     ask(f, "GET", "/stream", NULL);
     wait_held(f);
-    while (control_queued(f->held) < CONTROL_HIGH_WATER)
-        control_event_text(f->held, big, CONTROL_HIGH_WATER);
-    control_on_drain(f->held, on_drained, f);
+    while (web_queued(f->held) < WEB_HIGH_WATER)
+        web_event_text(f->held, big, WEB_HIGH_WATER);
+    web_on_drain(f->held, on_drained, f);
     assert_false(f->drained);
     assert_true(loop_run_until(&f->loop, &f->drained, 5000));
-    assert_int_equal(control_queued(f->held), 0);
-    control_end(f->held);
+    assert_int_equal(web_queued(f->held), 0);
+    web_end(f->held);
     assert_true(loop_run_until(&f->loop, &f->done, 1000));
 }
 
@@ -345,9 +345,9 @@ static void close_drops_clients_and_tells_streams(void **state)
 
     ask(f, "GET", "/stream", NULL);
     wait_held(f);
-    assert_int_equal(control_clients(f->control), 1);
-    control_close(f->control, on_control_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->control_closed, 1000));
+    assert_int_equal(web_clients(f->control), 1);
+    web_close(f->control, on_control_closed, f);
+    assert_true(loop_run_until(&f->loop, &f->web_closed, 1000));
     assert_true(f->gone);
     assert_true(loop_run_until(&f->loop, &f->done, 1000));
     assert_int_not_equal(f->err.code, ERR_NONE);
@@ -357,7 +357,7 @@ static void quoted(const char *text, size_t len, const char *wanted)
 {
     cleanup_str struct str out = { 0 };
 
-    control_quote(&out, text, len);
+    web_quote(&out, text, len);
     assert_string_equal(str_c(&out), wanted);
 }
 
@@ -379,7 +379,7 @@ static void quoting_is_json_whatever_the_bytes(void **state)
            "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); /* half of a pair */
     for (int i = 0; i < 256; i++)
         all[i] = (char)i;
-    control_quote(&out, all, sizeof(all));
+    web_quote(&out, all, sizeof(all));
     json = cJSON_Parse(str_c(&out));
     assert_non_null(json);
     cJSON_Delete(json);

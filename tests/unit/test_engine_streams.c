@@ -138,8 +138,8 @@ static void hold(struct engine_fix *f)
     fake_engine_on(
         f->fake, "POST", HELD,
         &(struct fake_answer){ .how = FAKE_ENGINE_OPEN, .headers = RAW });
-    f->call = engine_container_hold(f->engine, "c1", fix_data, fix_ready,
-                                    fix_done, f);
+    f->call = engine_container_attach_stdin(f->engine, "c1", fix_data,
+                                            fix_ready, fix_done, f);
     assert_int_equal(f->text.len, 0);
     fix_wait_text(f, strlen("[ready]"));
 }
@@ -183,8 +183,8 @@ static void what_is_written_before_the_answer_is_not_lost(void **state)
                    &(struct fake_answer){ .how = FAKE_ENGINE_OPEN,
                                           .headers = RAW,
                                           .delay_ms = 50 });
-    f->call =
-        engine_container_hold(f->engine, "c1", fix_data, NULL, fix_done, f);
+    f->call = engine_container_attach_stdin(f->engine, "c1", fix_data, NULL,
+                                            fix_done, f);
     engine_write(f->call, text, 6);
     memset(text, 'x', 6); /* it was copied */
     wait_input(f, "early\n");
@@ -206,8 +206,8 @@ static void hold_of_nothing_says_so_in_the_engines_words(void **state)
                        &(struct fake_answer){ .status = all[i].status,
                                               .body = "{\"message\":\"no "
                                                       "c1\"}\n" });
-        engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done,
-                              f);
+        engine_container_attach_stdin(f->engine, "c1", fix_data, fix_ready,
+                                      fix_done, f);
         fix_wait(f);
         assert_int_equal(f->err.code, all[i].code);
         assert_string_equal(f->err.msg, "no c1");
@@ -222,11 +222,13 @@ static void hold_without_an_engine_is_unavailable(void **state)
 
     fake_engine_on(f->fake, "POST", HELD,
                    &(struct fake_answer){ .how = FAKE_ENGINE_RESET });
-    engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done, f);
+    engine_container_attach_stdin(f->engine, "c1", fix_data, fix_ready,
+                                  fix_done, f);
     fix_wait(f);
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
     fake_engine_deaf(f->fake);
-    engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done, f);
+    engine_container_attach_stdin(f->engine, "c1", fix_data, fix_ready,
+                                  fix_done, f);
     fix_wait(f);
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
     assert_int_equal(f->text.len, 0);
@@ -260,10 +262,10 @@ static void hold_can_be_cancelled_before_it_is_held(void **state)
 
     fake_engine_on(f->fake, "POST", HELD,
                    &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
-    engine_cancel(engine_container_hold(f->engine, "c1", fix_data, fix_ready,
-                                        fix_done, f));
-    f->call = engine_container_hold(f->engine, "c1", fix_data, fix_ready,
-                                    fix_done, f);
+    engine_cancel(engine_container_attach_stdin(f->engine, "c1", fix_data,
+                                                fix_ready, fix_done, f));
+    f->call = engine_container_attach_stdin(f->engine, "c1", fix_data,
+                                            fix_ready, fix_done, f);
     fix_wait_requests(f, 1);
     engine_cancel(f->call);
     fix_idle(f, 30);
@@ -287,12 +289,12 @@ static void hold_can_be_cancelled_from_its_own_callbacks(void **state)
     f->cancel_in_data = true;
     fake_engine_push(f->fake, HELD, "x", 1);
     fix_wait_text(f, 8);
-    f->call = engine_container_hold(f->engine, "c1", fix_data, cancel_it,
-                                    fix_done, f);
+    f->call = engine_container_attach_stdin(f->engine, "c1", fix_data,
+                                            cancel_it, fix_done, f);
     fix_wait_text(f, 15);
     f->cancel_in_data = false;
-    f->call = engine_container_hold(f->engine, "c1", fix_data, fix_ready,
-                                    fix_done, f);
+    f->call = engine_container_attach_stdin(f->engine, "c1", fix_data,
+                                            fix_ready, fix_done, f);
     fix_wait_text(f, 22);
     f->cancel_in_done = true;
     fake_engine_finish(f->fake, HELD);
@@ -307,7 +309,8 @@ static void holds_end_without_a_word_when_the_engine_is_closed(void **state)
     struct engine_fix *f = *state;
 
     hold(f);
-    engine_container_hold(f->engine, "c1", fix_data, fix_ready, fix_done, f);
+    engine_container_attach_stdin(f->engine, "c1", fix_data, fix_ready,
+                                  fix_done, f);
     f->close_in_done = true;
     fix_end(f, NULL);
     f->calls = 0;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "run/health.h"
+#include "probe/health.h"
 #include "support/fake_tcp.h"
 #include "support/fake_tls.h"
 #include "support/looptest.h"

@@ -1,4 +1,4 @@
-#include "history.h"
+#include "timing/history.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "input.h"
+#include "api/input.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "plan/plan.h"
-#include "store.h"
+#include "store/store.h"
 
 /* A directory /tmp/input.X/My_App with a convox.yml, and an empty store. */
 struct fix {

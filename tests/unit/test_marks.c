@@ -1,4 +1,4 @@
-#include "run/critical.h"
+#include "timing/critical.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "base/str.h"
 #include "base/vec.h"
-#include "run/marks.h"
+#include "timing/marks.h"
 
 /* A start whose clock the test turns: everything is asked for at 1 ms. */
 #define ASKED_NS UINT64_C(1000000)
@@ -184,7 +184,7 @@ static void own_time_is_all_but_waiting(void **state)
 
     span(f, web, MARK_WAIT, 0, 10);
     span(f, web, MARK_CREATE, 10, 15);
-    span(f, web, MARK_HOLD, 15, 90);
+    span(f, web, MARK_DEPEND, 15, 90);
     span(f, web, MARK_START, 90, 97);
     assert_int_equal(mark_own_us(&f->m.v[web]), 12000);
 }
@@ -200,7 +200,7 @@ static void database(struct fix *f, size_t *db, size_t *web)
     *web = mark_new(&f->m, "service", "web", 0);
     mark_need(&f->m, *db, MARK_WAIT, net);
     mark_need(&f->m, *web, MARK_WAIT, net);
-    mark_need(&f->m, *web, MARK_HOLD, *db);
+    mark_need(&f->m, *web, MARK_DEPEND, *db);
     span(f, f->rackd, MARK_PREPARE, 0, 5);
     span(f, net, MARK_CREATE, 5, 30);
     span(f, *db, MARK_WAIT, 5, 30);
@@ -210,7 +210,7 @@ static void database(struct fix *f, size_t *db, size_t *web)
     span(f, *db, MARK_ANSWER, 400, 410);
     span(f, *web, MARK_WAIT, 5, 30);
     span(f, *web, MARK_CREATE, 30, 70);
-    span(f, *web, MARK_HOLD, 70, 410);
+    span(f, *web, MARK_DEPEND, 70, 410);
     span(f, *web, MARK_START, 410, 500);
     end_at(f, 500);
 }
@@ -249,7 +249,7 @@ static void slower_of_two_resources_is_on_it(void **state)
     size_t db, web, cache = mark_new(&f->m, "resource", "cache", 0);
 
     database(f, &db, &web);
-    mark_need(&f->m, web, MARK_HOLD, cache);
+    mark_need(&f->m, web, MARK_DEPEND, cache);
     span(f, cache, MARK_CREATE, 5, 20);
     span(f, cache, MARK_CONNECT, 20, 409);
     assert_path(f, "rackd prepare 0-5, net create 5-30, db create 30-60, "
@@ -306,12 +306,12 @@ static void init_container_is_on_it(void **state)
     size_t init = mark_new(&f->m, "init", "migrate", 0);
     size_t web = mark_new(&f->m, "service", "web", 0);
 
-    mark_need(&f->m, web, MARK_HOLD, init);
+    mark_need(&f->m, web, MARK_DEPEND, init);
     span(f, f->rackd, MARK_PREPARE, 0, 5);
     span(f, init, MARK_CREATE, 5, 50);
     span(f, init, MARK_RUN, 50, 350);
     span(f, web, MARK_CREATE, 5, 55);
-    span(f, web, MARK_HOLD, 55, 350);
+    span(f, web, MARK_DEPEND, 55, 350);
     span(f, web, MARK_START, 350, 400);
     end_at(f, 400);
     assert_path(f, "rackd prepare 0-5, migrate create 5-50, "
@@ -384,11 +384,11 @@ static void needs_in_a_circle_end(void **state)
     size_t a = mark_new(&f->m, "service", "a", 0);
     size_t b = mark_new(&f->m, "service", "b", 0);
 
-    mark_need(&f->m, a, MARK_HOLD, b);
-    mark_need(&f->m, b, MARK_HOLD, a);
+    mark_need(&f->m, a, MARK_DEPEND, b);
+    mark_need(&f->m, b, MARK_DEPEND, a);
     span(f, f->rackd, MARK_PREPARE, 0, 5);
-    span(f, a, MARK_HOLD, 5, 100);
-    span(f, b, MARK_HOLD, 5, 100);
+    span(f, a, MARK_DEPEND, 5, 100);
+    span(f, b, MARK_DEPEND, 5, 100);
     end_at(f, 100);
     assert_path(f, "rackd prepare 0-5, a wait 5-100");
 }
@@ -447,8 +447,8 @@ static void those_waited_for_are_told_the_last_one_last(void **state)
     size_t early = mark_new(&f->m, "resource", "early", 0), got[4];
 
     database(f, &db, &web);
-    mark_need(&f->m, web, MARK_HOLD, cache);
-    mark_need(&f->m, web, MARK_HOLD, early);
+    mark_need(&f->m, web, MARK_DEPEND, cache);
+    mark_need(&f->m, web, MARK_DEPEND, early);
     span(f, cache, MARK_CREATE, 5, 90);
     span(f, early, MARK_CREATE, 5, 40); /* before the wait began */
     assert_int_equal(critical_awaited(&f->m, web, &f->m.v[web].spans.v[2], got),

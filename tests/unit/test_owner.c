@@ -1,4 +1,4 @@
-#include "owner.h"
+#include "guard/owner.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "run/port.h"
+#include "host/port.h"
 
 /* Listens at an address; *port 0: any, and says which. -1 when it cannot. */
 static int listen_at(const char *ip, int *port)

@@ -18,11 +18,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "control/control.h"
 #include "logs/hub.h"
 #include "net/httpc.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
+#include "web/web.h"
 
 #define CLIENTS 3
 
@@ -559,7 +559,7 @@ session_of_a_sleeping_client_lives_and_is_told_how_it_stands(void **state)
     print_lines(f, 12000, "the last line");
     web_dies(f);
     wait_asked(f, "/containers/web1/start", 2); /* it is started again */
-    assert_true(control_queued(f->rack->runs->req) < 2 << 20);
+    assert_true(web_queued(f->rack->runs->req) < 2 << 20);
     call(f, 1, "GET", "/ps?app=demo", NULL);
     has(&f->asked[1], "\"service\":\"web\",\"status\":\"running\"");
 
@@ -657,7 +657,7 @@ static void what_was_missed_is_told_as_soon_as_all_is_read(void **state)
     f->rack->full_bytes = 0; /* nobody reads fast enough, but no line waits */
     web_dies(f);
     wait_for(a, "\"lines\":0,\"events\":");
-    f->rack->full_bytes = CONTROL_FULL;
+    f->rack->full_bytes = WEB_FULL;
     call(f, 1, "POST", "/apps/demo/stop", NULL);
     assert_true(loop_run_until(&f->loop, &a->done, 3000));
     has(a, "\"type\":\"removed\"");

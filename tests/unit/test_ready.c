@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "run/handshake.h"
-#include "run/ready.h"
+#include "probe/handshake.h"
+#include "probe/ready.h"
 #include "support/fake_tcp.h"
 #include "support/looptest.h"
 

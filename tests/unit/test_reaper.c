@@ -1,5 +1,5 @@
 /* The container that guards (run/reaper.c), on a scripted engine. */
-#include "run/reaper.h"
+#include "guard/reaper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/engine.h"
-#include "run/reaper_blob.h"
+#include "guard/reaper_blob.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
 

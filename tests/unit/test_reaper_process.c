@@ -1,5 +1,5 @@
 /* The process that guards (run/reaper_process.c), on a scripted engine. */
-#include "run/reaper_process.h"
+#include "guard/reaper_process.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

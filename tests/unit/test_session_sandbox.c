@@ -12,8 +12,8 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "run/marks.h"
 #include "support/looptest.h"
+#include "timing/marks.h"
 
 #define CREATE         "/containers/create?name=app-s1-"
 #define CREATE_SANDBOX CREATE "sandbox"

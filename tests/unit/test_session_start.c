@@ -11,8 +11,8 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "run/critical.h"
 #include "support/looptest.h"
+#include "timing/critical.h"
 
 static void service_starts_after_the_resource_it_lists(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/strv.h"
-#include "run/subnet.h"
+#include "host/subnet.h"
 
 static const char *shown(const char *text, char out[SUBNET_CIDR_LEN])
 {

@@ -1,5 +1,5 @@
 /* What dead racks left (sweep.c), on a scripted engine. */
-#include "sweep.h"
+#include "guard/sweep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "owner.h"
+#include "guard/owner.h"
 #include "rack.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
