@@ -8,6 +8,7 @@
 #include "base/build.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "logs/hub.h"
 #include "manifest/manifest.h"
@@ -506,7 +507,7 @@ void on_env_set(struct web_req *req, void *user)
         web_error(req, 500, "%s", err.msg);
         return;
     }
-    store_random(release + 1, 10, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    random_text(release + 1, 10, RANDOM_CAPITALS);
     a = cJSON_CreateObject();
     cJSON_AddStringToObject(a, "release", release);
     web_answer(req, a);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
@@ -15,14 +16,11 @@
 #include "run/session.h"
 #include "web/web.h"
 
-#define HEX "0123456789abcdef"
 /* Ten years: what is longer does not end. */
 #define SECONDS_MAX 315360000u
 
 /* How long the end of a session may wait for the guard's. */
 #define GUARD_LATE_MS 3000
-
-#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 /*
  * In order of time: the request is read, the engine found, the session runs
@@ -155,9 +153,9 @@ static struct app_run *run_new(struct rack *r, const struct cJSON *body)
     run->asked_ns = uv_hrtime();
     run->started_s = time(NULL);
     run->id[0] = 's';
-    store_random(run->id + 1, sizeof(run->id) - 2, HEX);
+    random_text(run->id + 1, sizeof(run->id) - 2, RANDOM_HEX);
     run->release[0] = 'R';
-    store_random(run->release + 1, 10, CAPITALS);
+    random_text(run->release + 1, 10, RANDOM_CAPITALS);
     run->detach = web_bool(body, "detach");
     run->keep_warm = web_bool(body, "warm");
     run->text = web_bool(body, "text");

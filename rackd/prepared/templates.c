@@ -12,13 +12,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
 #include "prepared/template_list.h"
 #include "rack.h"
 #include "run/session.h"
-
-#define HEX "0123456789abcdef"
 
 /* An app that has just become ready has better things to do. */
 #define LATER_MS 1000
@@ -160,7 +159,7 @@ static void begin(struct template_job *job)
 
     job->stage = JOB_LIVE;
     job->id[0] = 't';
-    store_random(job->id + 1, sizeof(job->id) - 2, HEX);
+    random_text(job->id + 1, sizeof(job->id) - 2, RANDOM_HEX);
     job->hub = hub_new();
     log_info("templates", "making those of %s: session %s", job->part.app,
              job->id);

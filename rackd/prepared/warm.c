@@ -13,12 +13,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
 #include "rack.h"
 #include "run/session.h"
-
-#define HEX "0123456789abcdef"
 
 struct warm {
     struct rack *rack;
@@ -120,7 +119,7 @@ static struct warm *warm_new(struct app_run *run)
     env_merge(&w->client_env, &run->input.client_env);
     w->since = uv_now(w->rack->loop);
     w->id[0] = 's';
-    store_random(w->id + 1, sizeof(w->id) - 2, HEX);
+    random_text(w->id + 1, sizeof(w->id) - 2, RANDOM_HEX);
     return w;
 }
 

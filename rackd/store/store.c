@@ -6,38 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/env.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
-
-#define HEX "0123456789abcdef"
 
 /* So many rackds may share one directory. */
 #define IDS_MAX 64
 
 /* A stored environment larger than this is not ours. */
 #define STATE_FILE_MAX ((size_t)4 << 20)
-
-void store_random(char *out, unsigned len, const char *alphabet)
-{
-    size_t letters = strlen(alphabet);
-
-    for (unsigned i = 0; i < len; i++) {
-        unsigned char byte;
-
-        do { /* no letter is likelier than another */
-            if (getrandom(&byte, 1, 0) != 1)
-                abort();
-        } while (byte >= 256 - 256 % letters);
-        out[i] = alphabet[byte % letters];
-    }
-    out[len] = '\0';
-}
 
 static int make_dirs(const char *path, struct err *err)
 {
@@ -102,24 +85,16 @@ static const char *why_not(int code)
 /* A missing file is an empty one. */
 static int load(const char *path, struct str *out, struct err *err)
 {
-    char buf[8192];
-    ssize_t n;
-    int fd = open_private(path, O_RDONLY);
+    int rc, fd = open_private(path, O_RDONLY);
 
     if (fd < 0 && errno == ENOENT)
         return 0;
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "cannot read %s: %s", path,
                        why_not(errno));
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len <= STATE_FILE_MAX)
-        str_add_len(out, buf, (size_t)n);
-    if (n < 0)
-        err_set(err, ERR_SYSTEM, "cannot read %s: %s", path, strerror(errno));
+    rc = file_read_fd(out, fd, path, STATE_FILE_MAX, err);
     close(fd);
-    if (n > 0) /* half of it would be written back one day */
-        return err_set(err, ERR_INVALID, "%s is larger than %zu MiB", path,
-                       STATE_FILE_MAX >> 20);
-    return n < 0 ? -1 : 0;
+    return rc;
 }
 
 static bool write_all(int fd, const char *text, size_t len)
@@ -161,12 +136,12 @@ static int remember(const char *path, char *out, unsigned len, struct err *err)
 
     if (load(path, &text, err) < 0)
         return -1;
-    if (text.len >= len && strspn(str_c(&text), HEX) >= len) {
+    if (text.len >= len && strspn(str_c(&text), RANDOM_HEX) >= len) {
         memcpy(out, str_c(&text), len);
         out[len] = '\0';
         return 0;
     }
-    store_random(out, len, HEX);
+    random_text(out, len, RANDOM_HEX);
     return save(path, out, len, true, err);
 }
 

@@ -37,7 +37,4 @@ int store_timings_load(const struct store *st, const char *app, struct str *out,
 int store_timings_save(const struct store *st, const char *app,
                        const struct str *text, struct err *err);
 
-/* `len` characters of `alphabet`, NUL terminated, from the kernel. */
-void store_random(char *out, unsigned len, const char *alphabet);
-
 #endif /* STORE_STORE_H */

@@ -309,7 +309,7 @@ static void file_too_large_is_an_error_not_half_of_it(void **state)
     write_file(f, "/apps/big.env", "A=1\n", 0600);
     assert_int_equal(truncate(path, 5 << 20), 0);
     assert_int_equal(store_env_load(&f->store, "big", &env, &err), -1);
-    assert_non_null(strstr(err.msg, "is larger than 4 MiB"));
+    assert_non_null(strstr(err.msg, "at most 4194304 are read"));
 }
 
 static void directory_in_place_of_a_file_is_an_error(void **state)
@@ -342,20 +342,6 @@ static void no_home_is_an_error(void **state)
     store_release(&st);
 }
 
-static void random_letters_are_all_of_the_alphabet(void **state)
-{
-    char text[2001];
-    int count[3] = { 0 };
-
-    (void)state;
-    store_random(text, 2000, "abc");
-    assert_int_equal(strlen(text), 2000);
-    for (int i = 0; i < 2000; i++)
-        count[text[i] - 'a']++;
-    for (int i = 0; i < 3; i++) /* 666 each; this is 14 sigma away */
-        assert_in_range(count[i], 370, 960);
-}
-
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -378,7 +364,6 @@ int main(void)
         T(file_too_large_is_an_error_not_half_of_it),
         T(directory_in_place_of_a_file_is_an_error),
         T(no_home_is_an_error),
-        T(random_letters_are_all_of_the_alphabet),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
