@@ -1,12 +1,12 @@
 #include "cli/app.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/env.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strv.h"
@@ -14,27 +14,25 @@
 #include "cli/flags.h"
 #include "cli/http.h"
 
-/* A name is short; what is longer is no name. */
-#define NAME_MAX_BYTES 255
+/* A larger file holds no name. */
+#define NAME_FILE_MAX ((size_t)4096)
 
 /* The first line of .convox/app, trimmed; NULL when there is none. */
 static char *name_from_file(void)
 {
-    char buf[NAME_MAX_BYTES + 1];
-    int fd = open(".convox/app", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-    size_t start, len;
+    static const char path[] = ".convox/app";
+    cleanup_str struct str text = { 0 };
+    struct err err;
+    const char *name;
+    size_t len;
 
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
+    if (file_read(&text, path, path, NAME_FILE_MAX, &err) < 0)
         return NULL;
-    buf[n] = '\0';
-    start = strspn(buf, " \t\r\n");
-    len = strcspn(buf + start, "\r\n");
-    while (len > 0 && strchr(" \t", buf[start + len - 1]) != NULL)
+    name = str_c(&text) + strspn(str_c(&text), " \t\r\n");
+    len = strcspn(name, "\r\n");
+    while (len > 0 && strchr(" \t", name[len - 1]) != NULL)
         len--;
-    return len == 0 ? NULL : str_dup_len(buf + start, len);
+    return len == 0 ? NULL : str_dup_len(name, len);
 }
 
 static char *current_dir(struct err *err)

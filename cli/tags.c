@@ -1,8 +1,8 @@
 #include "cli/tags.h"
 
-#include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -35,15 +35,6 @@ void tags_release(struct tags *t)
     *t = (struct tags){ 0 };
 }
 
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u;
-
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h ^ h >> 15;
-}
-
 static bool is_taken(const struct tags *t, int colour)
 {
     for (size_t i = 0; i < t->len; i++)
@@ -54,7 +45,7 @@ static bool is_taken(const struct tags *t, int colour)
 
 static int choose(const struct tags *t, const char *name)
 {
-    size_t first = hash(name) % TAGS_COLOURS;
+    size_t first = hash_text(name) % TAGS_COLOURS;
 
     if (is_own(name))
         return 0;

@@ -6,6 +6,7 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/strv.h"
 #include "plan/plan.h"
 #include "store/store.h"
@@ -75,7 +76,7 @@ void on_env_set(struct web_req *req, void *user)
         web_error(req, 500, "%s", err.msg);
         return;
     }
-    store_random(release + 1, 10, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    random_text(release + 1, 10, RANDOM_CAPITALS);
     a = cJSON_CreateObject();
     cJSON_AddStringToObject(a, "release", release);
     web_answer(req, a);

@@ -21,16 +21,14 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
 #include "rack/app_run.h"
 #include "rack/link.h"
 #include "run/session.h"
-#include "store/store.h"
 #include "web/web.h"
-
-#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 /* Ten years: what is longer does not end. */
 #define SECONDS_MAX 315360000u
@@ -93,7 +91,7 @@ static struct start *start_new(struct api *api, struct web_req *req)
     s->asked_ns = uv_hrtime();
     s->started_s = time(NULL);
     s->release[0] = 'R';
-    store_random(s->release + 1, 10, CAPITALS);
+    random_text(s->release + 1, 10, RANDOM_CAPITALS);
     s->detach = web_bool(body, "detach");
     s->warm = web_bool(body, "warm");
     s->text = web_bool(body, "text");

@@ -53,7 +53,8 @@ int engine_new(struct engine **out, uv_loop_t *loop, const char *endpoint,
     int rc;
 
     use = find_tls(&tls, endpoint, env) ? &paths : NULL;
-    paths = (struct httpc_tls){ tls.ca, tls.cert, tls.key };
+    paths =
+        (struct httpc_tls){ .ca = tls.ca, .cert = tls.cert, .key = tls.key };
     rc = find_check(endpoint, err);
     if (rc == 0)
         rc = httpc_new(&calls, loop, endpoint, use, err);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/clean.h"
@@ -234,33 +235,17 @@ static int walk(struct pack *p, struct level *level)
 
 /* ---- a context ----------------------------------------------------------- */
 
-/* A whole small file, or -1 with errno. */
-static int read_text(struct str *out, const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char buf[4096];
-    ssize_t n;
-
-    if (fd < 0)
-        return -1;
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < TEXT_MAX)
-        str_add_len(out, buf, (size_t)n);
-    close(fd);
-    if (n > 0)
-        errno = EFBIG;
-    return n == 0 ? 0 : -1;
-}
-
 /* DOCKERFILE.dockerignore, else .dockerignore, else nothing. */
 static struct ignore *read_ignore(const char *dir, const char *dockerfile)
 {
     cleanup_str struct str text = { 0 };
     cleanup_free char *own = xasprintf("%s.dockerignore", dockerfile);
     cleanup_free char *path = xasprintf("%s/.dockerignore", dir);
+    struct err err;
 
-    if (read_text(&text, own) < 0) {
+    if (file_read(&text, own, own, TEXT_MAX, &err) < 0) {
         str_cut(&text, 0);
-        if (read_text(&text, path) < 0)
+        if (file_read(&text, path, path, TEXT_MAX, &err) < 0)
             str_cut(&text, 0);
     }
     return ignore_new(str_c(&text), text.len);
@@ -338,9 +323,8 @@ int context_pack(int *fd, char **dockerfile_name, const char *dir,
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "%s: there is no such Dockerfile",
                        path);
-    if (read_text(&text, path) < 0)
-        return err_set(err, ERR_INVALID, "cannot read %s: %s", path,
-                       strerror(errno));
+    if (file_read(&text, path, path, TEXT_MAX, err) < 0)
+        return -1;
     if (replace != NULL && replace->len > 0)
         dockerfile_rewrite(&changed, str_c(&text), text.len, replace);
     p.text = changed.len > 0 ? str_c(&changed) : str_c(&text);

@@ -1,16 +1,22 @@
 #include "guard/owner.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/sha.h>
-
+#include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/str.h"
+
+/* Of a file of which one line is wanted. */
+#define LINE_FILE_MAX ((size_t)4096)
+
+/* Of the hash of a machine's id. */
+#define MACHINE_DIGITS 16
 
 enum part { UID, MACHINE, PIDS, BOOT, PID, START, PARTS };
 
@@ -44,12 +50,11 @@ static bool split(struct parts *p, const char *owner)
 /* The file's first line without its end; "" where there is none. */
 static void read_line(const char *path, char *out, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, out, size - 1);
+    cleanup_str struct str text = { 0 };
+    struct err err;
 
-    if (fd >= 0)
-        close(fd);
-    out[n > 0 ? n : 0] = '\0';
+    file_read(&text, path, path, LINE_FILE_MAX, &err);
+    snprintf(out, size, "%s", str_c(&text));
     out[strcspn(out, "\n")] = '\0';
 }
 
@@ -57,17 +62,15 @@ static void read_line(const char *path, char *out, size_t size)
  * containers often have none, or the same: then there is "-". */
 static void add_machine(struct str *out)
 {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    char text[128] = "cvx ";
+    char text[128] = "cvx ", id[MACHINE_DIGITS + 1];
 
     read_line("/etc/machine-id", text + 4, sizeof(text) - 4);
     if (strlen(text) != 4 + 32) {
         str_add(out, "-");
         return;
     }
-    SHA256((unsigned char *)text, strlen(text), hash);
-    for (int i = 0; i < 8; i++)
-        str_printf(out, "%02x", hash[i]);
+    sha256_hex(text, strlen(text), id, MACHINE_DIGITS);
+    str_add(out, id);
 }
 
 static void add_boot(struct str *out)

@@ -1,9 +1,9 @@
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/err.h"
 #include "base/label.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "engine/context.h"
 #include "engine/engine.h"
@@ -19,12 +19,11 @@ static void on_imported(const struct err *err, void *user);
 
 static void choose_name(struct reaper *r)
 {
-    unsigned number = 0;
+    char number[8 + 1];
 
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        abort();
+    random_text(number, 8, RANDOM_HEX);
     free(r->name);
-    r->name = xasprintf("cvx-reaper-%08x", number);
+    r->name = xasprintf("cvx-reaper-%s", number);
 }
 
 static void add_args(const struct reaper *r, struct strv *argv)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -71,14 +72,9 @@ bool subnet_ip(const struct subnet *s, unsigned n, char out[SUBNET_IP_LEN])
     return true;
 }
 
-/* FNV-1a, and its high half stirred into the low one, which is what counts. */
 uint64_t subnet_seed(const char *text)
 {
-    uint64_t hash = 14695981039346656037U;
-
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * 1099511628211U;
-    return hash ^ hash >> 32;
+    return hash_text(text);
 }
 
 static void add_route(struct strv *used, uint32_t dest, uint32_t mask)

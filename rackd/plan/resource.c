@@ -1,13 +1,10 @@
 #include "plan/resource.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
-
-/* Longer words are never a slip of the pen. */
-#define WORD_MAX 40
 
 #define POSTGRES_URL                                                           \
     "postgres://{user}:{pass}@{host}:{port}/{name}?sslmode=disable"
@@ -171,54 +168,15 @@ static const char *name_of(const struct resource_type *type, size_t n)
     return n == 0 ? type->kind : type->aliases[n - 1];
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-    unsigned least = a < b ? a : b;
-
-    return least < c ? least : c;
-}
-
-/* Levenshtein's distance, one row at a time; letters in either case. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[WORD_MAX + 1];
-    size_t a_len = strlen(a), b_len = strlen(b);
-
-    if (a_len > WORD_MAX || b_len > WORD_MAX)
-        return WORD_MAX;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_len; j++) {
-            bool same = strncasecmp(a + i - 1, b + j - 1, 1) == 0;
-            unsigned above = row[j];
-
-            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + !same);
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
 static const char *find_nearest(const char *word)
 {
-    unsigned best = strlen(word) <= 4 ? 2 : 4; /* this many is too far */
-    const char *found = NULL, *name;
+    struct nearest n = nearest_to(word, strlen(word) <= 4 ? 1 : 3);
+    const char *name;
 
-    for (size_t i = 0; i < TYPE_COUNT; i++) {
-        for (size_t n = 0; (name = name_of(&types[i], n)) != NULL; n++) {
-            unsigned far = distance(word, name);
-
-            if (far < best) {
-                best = far;
-                found = name;
-            }
-        }
-    }
-    return found;
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        for (size_t k = 0; (name = name_of(&types[i], k)) != NULL; k++)
+            nearest_try(&n, name);
+    return n.best;
 }
 
 const struct resource_type *resource_find(const char *type,

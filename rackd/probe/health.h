@@ -56,8 +56,9 @@ void health_cancel(struct health *h);
  * of the loop. */
 const char *health_last_error(const struct health *h);
 
-/* When it took the first connection that it said anything on, by uv_hrtime();
- * 0: none yet. What stands between takes connections before it does. */
+/* When it took the first connection that it answered on, by uv_hrtime(); 0:
+ * none yet. docker-proxy takes connections before the service does, and closes
+ * them without an answer. */
 uint64_t health_connected_ns(const struct health *h);
 
 #endif /* PROBE_HEALTH_H */

@@ -11,13 +11,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "guard/sweeper.h"
 #include "logs/hub.h"
 #include "rack/link.h"
 #include "run/session.h"
-#include "store/store.h"
-
-#define HEX "0123456789abcdef"
 
 /* How long the end of a session may wait for the guard's container to go. An
  * engine that hangs must not hang us: the container goes by itself once we let
@@ -87,7 +85,7 @@ void tenant_init(struct tenant *t, struct tenants *ts, struct link *link,
 {
     *t = (struct tenant){ .kind = kind, .tenants = ts, .link = link };
     t->id[0] = kind->letter;
-    store_random(t->id + 1, sizeof(t->id) - 2, HEX);
+    random_text(t->id + 1, sizeof(t->id) - 2, RANDOM_HEX);
     uv_timer_init(ts->loop, &t->leave_timer);
     DL_APPEND(ts->all, t);
 }

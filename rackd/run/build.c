@@ -1,11 +1,13 @@
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -108,12 +110,9 @@ static char *tag_of(const struct build *b)
     const char *app = b->s->spec.plan->app;
     cleanup_free char *key = xasprintf("%s %s %s", b->s->rack_id, b->plan->path,
                                        b->plan->dockerfile);
-    unsigned long hash = 5381;
 
-    for (const char *c = key; *c != '\0'; c++)
-        hash = hash * 33 + (unsigned char)*c;
-    return xasprintf(BUILD_REPOSITORY "%s:%s-%08lx", app,
-                     b->plan->services.v[0], hash & 0xffffffffUL);
+    return xasprintf(BUILD_REPOSITORY "%s:%s-%08" PRIx32, app,
+                     b->plan->services.v[0], (uint32_t)hash_text(key));
 }
 
 /* "." is the app's own directory; messages show the path. */
@@ -200,23 +199,11 @@ static void fail(struct build *b, const char *why, const char *todo)
 
 static int read_file(const char *path, struct str *out, struct err *err)
 {
-    char buf[16384];
-    struct stat st;
-    ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0)
-        return err_set(err, ERR_INVALID,
-                       errno == ENOENT ? "no such file: %s" : "cannot open %s",
-                       path);
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return err_set(err, ERR_INVALID, "%s is not a file", path);
-    }
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < DOCKERFILE_MAX)
-        str_add_len(out, buf, (size_t)n);
-    close(fd);
-    return n < 0 ? err_set(err, ERR_SYSTEM, "cannot read %s", path) : 0;
+    if (file_read(out, path, path, DOCKERFILE_MAX, err) == 0)
+        return 0;
+    return err->code == ERR_NOT_FOUND
+               ? err_set(err, ERR_INVALID, "no such file: %s", path)
+               : -1;
 }
 
 static void read_dockerfile(uv_work_t *work)

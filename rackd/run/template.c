@@ -7,19 +7,19 @@
  * has another name, and nothing needs to be compared or forgotten. Nobody asks
  * whether it is there: the container is created from it, and the engine says.
  */
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "run/internal.h"
 
 /* Another number whenever templates are made differently. */
 #define TEMPLATE_FORMAT "cvx template 2"
 
-#define KEY_BYTES   8
+#define KEY_DIGITS  16
 #define IMAGE_TRIES 3
 
 /* What the notes say of a template that does not work. */
@@ -45,22 +45,11 @@ static void add_parts(struct str *out, const char *what,
         add_part(out, what, list->v[i]);
 }
 
-static char *hash(const struct str *text)
-{
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    struct str hex = { 0 };
-
-    EVP_Digest(str_c(text), text->len, sum, NULL, EVP_sha256(), NULL);
-    for (unsigned i = 0; i < KEY_BYTES; i++)
-        str_printf(&hex, "%02x", sum[i]);
-    return str_take(&hex);
-}
-
 static char *name_of(const struct item *it, const char *image_id)
 {
     const struct plan_container *c = it->plan;
     cleanup_str struct str text = { 0 };
-    cleanup_free char *key = NULL;
+    char key[KEY_DIGITS + 1];
 
     add_part(&text, "format", TEMPLATE_FORMAT);
     add_part(&text, "rack", it->s->rack_id);
@@ -72,7 +61,7 @@ static char *name_of(const struct item *it, const char *image_id)
         add_part(&text, "path", c->files.v[i].path);
         add_part(&text, "file", c->files.v[i].text);
     }
-    key = hash(&text);
+    sha256_hex(str_c(&text), text.len, key, KEY_DIGITS);
     return xasprintf(TEMPLATE_REPOSITORY "%s:%s", it->resource->kind, key);
 }
 

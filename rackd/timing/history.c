@@ -3,12 +3,9 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/vec.h"
-
-/* FNV-1a. Who writes colliding names into his own state fools himself. */
-#define HASH_BEGIN UINT64_C(14695981039346656037)
-#define HASH_PRIME UINT64_C(1099511628211)
 
 static const struct cJSON *get(const struct cJSON *o, const char *name)
 {
@@ -34,20 +31,19 @@ static double number_of(const struct cJSON *o, const char *name)
 
 /* ---- what a run is like ------------------------------------------------- */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
+/* With its NUL, so that no two lists of texts read the same. */
+static uint64_t add_text(uint64_t hash, const char *text)
 {
-    do
-        hash = (hash ^ (unsigned char)*text) * HASH_PRIME;
-    while (*text++ != '\0');
-    return hash;
+    return hash_bytes(hash, text, strlen(text) + 1);
 }
 
 static uint64_t id_of(const struct cJSON *item)
 {
-    uint64_t hash = hash_text(HASH_BEGIN, text_of(item, "kind"));
+    int64_t replica = (int64_t)number_of(item, "replica");
+    uint64_t hash = add_text(HASH_BEGIN, text_of(item, "kind"));
 
-    hash = hash_text(hash, text_of(item, "name"));
-    return (hash ^ (uint64_t)(int64_t)number_of(item, "replica")) * HASH_PRIME;
+    hash = add_text(hash, text_of(item, "name"));
+    return hash_bytes(hash, &replica, sizeof(replica));
 }
 
 static bool is_container(const struct cJSON *item)
@@ -61,14 +57,16 @@ static bool is_container(const struct cJSON *item)
 /* Images and builds come and go: a pull is what makes a start slow. */
 static uint64_t like_of(const struct cJSON *run)
 {
-    uint64_t hash = hash_text(HASH_BEGIN, text_of(run, "engine"));
+    uint64_t hash = add_text(HASH_BEGIN, text_of(run, "engine")), id;
     const struct cJSON *item;
 
-    hash = hash_text(hash, cJSON_IsTrue(get(run, "keep_data")) ? "kept" : "");
+    hash = add_text(hash, cJSON_IsTrue(get(run, "keep_data")) ? "kept" : "");
     cJSON_ArrayForEach(item, get(run, "items"))
     {
-        if (is_container(item))
-            hash = (hash ^ id_of(item)) * HASH_PRIME;
+        if (!is_container(item))
+            continue;
+        id = id_of(item);
+        hash = hash_bytes(hash, &id, sizeof(id));
     }
     return hash;
 }
