@@ -1,5 +1,5 @@
-/* Manifest_load(): text to struct. rackd calls it for `cvx start`, `plan` and
- * `validate`. It runs the passes in order: interpolate (source.c), parse
+/* manifest_load(): text to struct. api/input.c calls it for every command that
+ * reads convox.yml. It runs the passes in order: interpolate (source.c), parse
  * (parse.c), decode the top level, then look up the names that were referred
  * to. */
 #include "manifest/manifest.h"
