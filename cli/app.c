@@ -1,3 +1,6 @@
+/* Which app a command is about, and the "source" that rackd gets: directory,
+ * manifest, variables. Every command that names an app, and every one that
+ * reads convox.yml, calls it. */
 #include "cli/app.h"
 
 #include <errno.h>
@@ -14,7 +17,7 @@
 #include "cli/flags.h"
 #include "cli/http.h"
 
-/* A name is short; what is longer is no name. */
+/* Bytes. A name is short; a longer text is not one. */
 #define NAME_MAX_BYTES 255
 
 /* The first line of .convox/app, trimmed; NULL when there is none. */
@@ -113,7 +116,8 @@ cJSON *app_client_env(void)
     return env;
 }
 
-/* cJSON_CreateStringArray() of an empty list is no list. */
+/* cJSON_CreateStringArray() of an empty list gives no list, so it is built by
+ * hand. */
 cJSON *app_strings(const struct strv *list)
 {
     cJSON *json = cJSON_CreateArray();
@@ -132,7 +136,7 @@ static void add_list(cJSON *json, const char *key, const struct flags *flags,
     cJSON_AddItemToObject(json, key, app_strings(&list));
 }
 
-/* -e without '=' would be dropped silently: say so. */
+/* Refuses a -e without "=", which would otherwise be dropped silently. */
 static int check_env(const struct flags *flags, struct err *err)
 {
     cleanup_strv struct strv list = { 0 };
