@@ -1,3 +1,6 @@
+/* Which app a command is about, and the "source" that rackd gets: directory,
+ * manifest, variables. Every command that names an app, and every one that
+ * reads convox.yml, calls it. */
 #include "cli/app.h"
 
 #include <errno.h>
@@ -111,7 +114,8 @@ cJSON *app_client_env(void)
     return env;
 }
 
-/* cJSON_CreateStringArray() of an empty list is no list. */
+/* cJSON_CreateStringArray() of an empty list gives no list, so it is built by
+ * hand. */
 cJSON *app_strings(const struct strv *list)
 {
     cJSON *json = cJSON_CreateArray();
@@ -130,7 +134,7 @@ static void add_list(cJSON *json, const char *key, const struct flags *flags,
     cJSON_AddItemToObject(json, key, app_strings(&list));
 }
 
-/* -e without '=' would be dropped silently: say so. */
+/* Refuses a -e without "=", which would otherwise be dropped silently. */
 static int check_env(const struct flags *flags, struct err *err)
 {
     cleanup_strv struct strv list = { 0 };

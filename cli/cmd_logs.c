@@ -1,3 +1,5 @@
+/* `cvx logs`: prints lines of a running app, those that rackd has stored and,
+ * with --follow, those that come. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -41,7 +43,8 @@ static void add_line(const struct logs *l, const char *line, size_t len,
         str_add(out, "\033[0m");
 }
 
-/* Convox's shape: "2026-01-02T15:04:05Z service/web/1 text". */
+/* Adds lines in the format of Convox: "2026-01-02T15:04:05Z service/web/1
+ * text". */
 static void add_lines(struct logs *l, const struct event *e, struct str *out)
 {
     cleanup_str struct str head = { 0 }, painted = { 0 };

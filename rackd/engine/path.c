@@ -1,3 +1,5 @@
+/* Builds the paths of requests. Every file of engine/ that sends one uses it,
+ * so that nothing from outside gets into a path unescaped. */
 #include "engine/path.h"
 
 #include <ctype.h>

@@ -1,3 +1,5 @@
+/* Takes connection URLs apart. resources.c does so with a NAME_URL that the
+ * app's environment gives, and mask.c to find passwords. */
 #include "plan/url.h"
 
 #include <ctype.h>
@@ -7,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Where the part of a URL that names the host ends. */
+/* Characters that end the host part of a URL, or the URL itself. */
 #define AUTHORITY_END "/?# \t\r\n\"'"
 
 static int hex(char c)
@@ -37,7 +39,8 @@ static char *decode(const char *text, size_t len)
     return str_take(&out);
 }
 
-/* "host", "host:5432": nothing after the colon but a port. */
+/* True for "host" and "host:5432": after the colon comes a number, so that this
+ * is not a login. */
 static bool is_host_port(const char *text, size_t len)
 {
     const char *colon = memchr(text, ':', len);
@@ -62,7 +65,8 @@ size_t url_login_len(const char *text)
 
     if (at != NULL)
         return (size_t)(at - text);
-    /* A raw '/', '?' or '#' in the password: "me:a/b@host". */
+    /* The password may contain an unescaped '/', '?' or '#' ("me:a/b@host"):
+     * look for the '@' further on. */
     if (is_host_port(text, len))
         return 0;
     at = last_at(text, strcspn(text, " \t\r\n\"'"));
@@ -94,7 +98,8 @@ static void take_login(struct url *u, const char *text, size_t len)
         replace(&u->pass, colon + 1, len - user_len - 1);
 }
 
-/* "host", "host:port", "[::1]:port", "::1", or several with commas. */
+/* Reads "host", "host:port", "[::1]:port", "::1", or several with commas, of
+ * which the first counts. */
 static void take_host(struct url *u, const char *text, size_t len)
 {
     const char *comma = memchr(text, ',', len), *end = text + len, *colon;

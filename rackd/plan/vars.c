@@ -1,3 +1,6 @@
+/* The six variables of a resource, for a container of ours or for the URL of
+ * somebody else's server. resources.c fills them in; environ.c gives them to
+ * services, and api/ shows them. */
 #include "plan/vars.h"
 
 #include <ctype.h>
@@ -60,7 +63,8 @@ static void add_encoded(struct str *out, const char *text)
     }
 }
 
-/* The value of the variable called by a word such as "user"; or NULL. */
+/* The value that a placeholder such as "user" stands for; NULL when there is no
+ * such variable. */
 static const char *placeholder(const struct plan_vars *vars, const char *word,
                                size_t len)
 {
@@ -116,7 +120,7 @@ void vars_from_url(struct plan_vars *vars, const struct resource_type *type,
     vars->pass = xstrdup(u.pass);
     vars->host = xstrdup(u.host);
     vars->port = xasprintf("%d", u.port > 0 ? u.port : type->port);
-    /* "/0" of a redis URL numbers a database, it does not name one. */
+    /* In a redis URL the "/0" is the number of a database, not a name. */
     vars->name = xstrdup(type->has_login ? u.name : "");
 }
 

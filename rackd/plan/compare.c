@@ -1,4 +1,6 @@
-/* Parts of plans: some of the resources; would their containers be the same? */
+/* Compares the resources of two plans, and picks some of the resources of one.
+ * prepared/ asks both: whether warm resources fit the start at hand, and which
+ * resources a template job makes. */
 #include <string.h>
 
 #include "base/vec.h"
@@ -47,7 +49,8 @@ static bool same_files(const struct plan_container *a,
     return true;
 }
 
-/* What resources never differ in (capabilities, builds) is not looked at. */
+/* Fields in which resources never differ (capabilities, builds) are not
+ * compared. */
 static bool same_container(const struct plan_container *a,
                            const struct plan_container *b)
 {
@@ -66,7 +69,8 @@ static bool same_resource(const struct plan_resource *a,
            same_container(&a->container, &b->container);
 }
 
-/* The next one with a container, from *i on; NULL: no more. */
+/* The next resource with a container, from *i on; NULL when there is no
+ * more. */
 static const struct plan_resource *next(const struct plan *p, size_t *i)
 {
     while (*i < p->resources.len) {

@@ -1,11 +1,14 @@
-#include "engine/clean.h"
+/* Cleans a path as Go does, for Dockerfile names and .dockerignore patterns,
+ * which the docker CLI cleans in the same way. */
+#include "engine/path_clean.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/str.h"
 
-/* Take the last part away; false when there is none to take. */
+/* Removes the last part of the path; false when there is none that could be
+ * removed. */
 static bool drop_last(struct str *out, size_t root)
 {
     const char *text = str_c(out);

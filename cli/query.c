@@ -1,4 +1,6 @@
-#include "cli/list.h"
+/* What commands share that ask rackd one question about an app and print the
+ * answer: ps, services, resources and others. */
+#include "cli/query.h"
 
 #include <string.h>
 
@@ -9,7 +11,7 @@
 #include "cli/command.h"
 #include "cli/events.h"
 
-cJSON *list_fetch(struct cli *cli, const char *path, struct err *err)
+cJSON *query_fetch(struct cli *cli, const char *path, struct err *err)
 {
     cleanup_client struct client c = { 0 };
     cleanup_free char *app = app_name(&cli->flags, err);
@@ -21,7 +23,7 @@ cJSON *list_fetch(struct cli *cli, const char *path, struct err *err)
     return client_call(&c, "GET", target, NULL, err);
 }
 
-bool list_json(struct cli *cli, const cJSON *answer)
+bool query_print_json(struct cli *cli, const cJSON *answer)
 {
     cleanup_free char *text = NULL;
 
@@ -32,7 +34,7 @@ bool list_json(struct cli *cli, const cJSON *answer)
     return true;
 }
 
-const cJSON *list_find(const cJSON *list, const char *key, const char *name)
+const cJSON *query_find(const cJSON *list, const char *key, const char *name)
 {
     const cJSON *item;
 

@@ -1,3 +1,6 @@
+/* engine_hello() and engine_ping(): which engine answers, and in which API
+ * version to talk to it. rack/link.c says hello when it connects;
+ * run/heartbeat.c pings, to notice an engine that hangs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,15 +14,14 @@
 
 struct hello {
     struct engine_call call; /* first: see call_new() */
-    int theirs;              /* the newest API 1.theirs they speak */
+    int theirs;              /* the newest API it speaks: 1.theirs */
     struct engine_info info;
 };
 
-/*
- * In order of time: the ping's head says nearly everything; the version is
- * asked only of an engine whose ping does not give a name; one newer than we
- * are is asked whether it still speaks our version.
- */
+/* In the order in which they run. The head of the ping says nearly everything.
+ * The version is asked for only when the ping does not name the engine, and an
+ * engine that is newer than this code is asked whether it still speaks our
+ * version. */
 static void on_ping(struct engine_call *call, const struct answer *a,
                     const struct err *err);
 static void on_version(struct engine_call *call, const struct answer *a,
@@ -69,7 +71,8 @@ static void on_pong(struct engine_call *call, const struct answer *a,
     call->cb.done(err, call->user);
 }
 
-/* As a stream: calls that hang must not keep it in their queue. */
+/* Sent as a stream, with a connection of its own: calls that hang must not keep
+ * the ping in their queue. */
 struct engine_call *engine_ping(struct engine *e, unsigned timeout_ms,
                                 engine_done_cb cb, void *user)
 {
@@ -87,7 +90,7 @@ struct engine_call *engine_ping(struct engine *e, unsigned timeout_ms,
     return call;
 }
 
-/* "1.41" -> 41; -1 for anything else. */
+/* "1.41" gives 41; anything else gives -1. */
 static int api_minor(const char *text)
 {
     long minor;
@@ -107,7 +110,7 @@ static void fail(struct engine_call *call, const char *why)
     finish(call, &err);
 }
 
-/* "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)". */
+/* Reads a Server header: "Docker/20.10.24 (linux)", "Libpod/4.3.1 (linux)". */
 static void read_server(struct hello *h, const char *server)
 {
     const char *version;
@@ -192,7 +195,7 @@ static void check_newer(struct engine_call *call)
         finish(call, NULL);
 }
 
-/* An engine may have dropped what we speak; its text says so. */
+/* A newer engine may have dropped our version; its text then says so. */
 static void on_spoken(struct engine_call *call, const struct answer *a,
                       const struct err *err)
 {

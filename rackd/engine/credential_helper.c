@@ -1,3 +1,5 @@
+/* Runs a docker-credential-NAME program and reads the login from its output.
+ * pull.c starts one when config.json names a helper for the registry. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 #include "engine/client.h"
 #include "engine/json.h"
 
-/* A helper may ask its user for a password; not for ever. */
+/* Milliseconds. A helper may ask its user for a password, but not for ever. */
 #define HELPER_MS  30000
 #define OUTPUT_MAX ((size_t)1 << 20)
 
@@ -25,19 +27,18 @@ struct helper {
     char *name, *server;
     struct str output;
     char chunk[4096];
-    unsigned handles; /* whose close callback is to come */
+    unsigned handles; /* number of handles whose close callback has not run */
     bool ended;       /* its output has ended */
     bool exited, closing;
     int64_t status;
-    const char *why; /* it could not be run: static */
-    helper_cb cb;    /* NULL: cancelled */
+    const char *why; /* why it could not be run (a static text), or NULL */
+    helper_cb cb;    /* NULL once cancelled or called */
     void *user;
 };
 
-/*
- * In order of time: the registry's name goes in, the login comes out, the
- * process ends (or is ended by the timer), all handles are closed.
- */
+/* In the order in which they run: the name of the registry goes in, the
+ * login comes out, the process ends (or the timer ends it), all handles are
+ * closed. */
 static void on_written(uv_write_t *req, int status);
 static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf);
 static void on_output(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf);
@@ -49,8 +50,8 @@ static void on_closed_in(uv_handle_t *handle);
 static void on_closed_out(uv_handle_t *handle);
 static void on_closed_timer(uv_handle_t *handle);
 
-/* rackd's own variables, and the caller's in their place: a helper is found by
- * PATH, and asks a keyring or a cloud by what those tell it. */
+/* The variables of rackd, replaced by those of the caller. A helper is found by
+ * PATH, and needs variables of the user to reach a keyring or a cloud. */
 static void add_vars(struct strv *out, const struct env *env)
 {
     for (char **own = environ; *own != NULL; own++) {
@@ -100,11 +101,12 @@ struct helper *helper_start(struct engine *e, const char *name,
     h->server = xstrdup(server);
     h->cb = cb;
     h->user = user;
-    engine_pause_output(e);
+    engine_add_handle(e);
     uv_pipe_init(e->loop, &h->in, 0);
     uv_pipe_init(e->loop, &h->out, 0);
     uv_timer_init(e->loop, &h->timer);
-    h->handles = 4; /* uv_spawn() initialises the process in any case */
+    /* Uv_spawn() initialises the process handle even when it fails. */
+    h->handles = 4;
     rc = spawn(h, env);
     if (rc < 0) {
         h->why = rc == UV_ENOENT ? "not found" : uv_strerror(rc);
@@ -124,7 +126,8 @@ void helper_cancel(struct helper *h)
     h->cb = NULL;
     if (!h->exited)
         uv_process_kill(&h->process, SIGKILL);
-    /* What it left behind may hold the pipe: do not wait for it. */
+    /* A process that the helper left behind may still have the pipe open: do
+     * not wait for its end. */
     h->ended = true;
     finish(h);
 }
@@ -133,7 +136,8 @@ static void on_written(uv_write_t *req, int status)
 {
     struct helper *h = container_of(req, struct helper, write);
 
-    /* Closed here, so that a helper that reads to the end goes on. */
+    /* Its stdin is closed here, so that a helper that reads to the end goes
+     * on. */
     (void)status;
     if (!uv_is_closing((uv_handle_t *)&h->in))
         uv_close((uv_handle_t *)&h->in, on_closed_in);
@@ -216,8 +220,9 @@ static void report(struct helper *h)
         auth_release(&auth);
         return;
     }
-    /* It says "credentials not found in native keychain" on its output, which
-     * is no failure: the registry may not want a login. */
+    /* docker-credential-helpers print "credentials not found in native
+     * keychain" on stdout. That is no failure, since the registry may not want
+     * a login. */
     if (h->why == NULL && strstr(str_c(&h->output), "not found") != NULL)
         why = xstrdup("");
     else if (h->why != NULL)
@@ -249,7 +254,7 @@ static void handle_gone(struct helper *h)
         explicit_bzero(h->output.s, h->output.cap);
     explicit_bzero(h->chunk, sizeof(h->chunk));
     str_release(&h->output);
-    engine_resume_output(h->engine);
+    engine_drop_handle(h->engine);
     free(h->name);
     free(h->server);
     free(h);

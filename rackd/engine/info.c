@@ -1,3 +1,5 @@
+/* engine_host_info(): what the engine says of its machine (GET /info). `cvx
+ * doctor` shows it. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-#include "plan/resource.h"
+/* The table of resource types. A new type is a row here; everything else
+ * (parsing, planning, `did you mean`, the list in messages) reads this
+ * table. */
+#include "plan/resource_type.h"
 
 #include <string.h>
 
@@ -10,25 +13,26 @@
     "postgres://{user}:{pass}@{host}:{port}/{name}?sslmode=disable"
 #define POSTGRES_ENV                                                           \
     "POSTGRES_USER={user}\nPOSTGRES_PASSWORD={pass}\nPOSTGRES_DB={name}"
-/* A subdirectory: initdb wants an empty directory, a volume's root may hold
- * lost+found; and naming it keeps 18 and later from looking elsewhere. */
+/* Kept data lies in a subdirectory: initdb wants an empty directory, and the
+ * root of a volume may contain lost+found. Naming it also keeps postgres 18 and
+ * later, which changed their default, at the same place. */
 #define POSTGRES_DATA     "/var/lib/postgresql/data"
 #define POSTGRES_KEPT_ENV "PGDATA=" POSTGRES_DATA "/pgdata"
 #define POSTGRES_SCRATCH                                                       \
     "-c\nfsync=off\n-c\nfull_page_writes=off\n-c\nsynchronous_commit=off"
 
-/* Data that a template holds: outside every VOLUME, so that it is part of the
- * image and a container changes a copy of its own. */
+/* Where data lies in a template: outside every VOLUME of the image, so that it
+ * becomes part of the image and each container changes its own copy. */
 #define TEMPLATE_DATA     "/cvx/data"
 #define POSTGRES_TEMPLATE "PGDATA=" TEMPLATE_DATA
 #define MYSQL_TEMPLATE    "--datadir=" TEMPLATE_DATA
 
 #define MYSQL_URL "mysql://{user}:{pass}@{host}:{port}/{name}"
-/* The entrypoint gives the user its own database only; a test suite wants to
- * create more of them. */
+/* The entrypoint of the image grants the user its own database only. Test
+ * suites want to create more. */
 #define MYSQL_GRANT "GRANT ALL ON *.* TO 'app'@'%';\n"
 
-/* An empty word after --save: no snapshots. */
+/* The empty line after --save is an empty argument: no snapshots. */
 #define REDIS_SCRATCH "--save\n\n--appendonly\nno"
 #define REDIS_KEPT    "--appendonly\nyes"
 
@@ -84,9 +88,9 @@ static const struct resource_type types[] = {
                "MYSQL_USER={user}\nMYSQL_PASSWORD={pass}",
         .data = "/var/lib/mysql",
         .scratch_env = "MYSQL_INITDB_SKIP_TZINFO=1",
-        /* 5.7 knows the X plugin only once it is loaded: hence "loose". 8.4
-         * would open its files with O_DIRECT, and read them from the disk at
-         * each start. */
+        /* "loose" because mysql 5.7 knows these options only once the X plugin
+         * is loaded. fsync as flush method because 8.4 would otherwise open its
+         * files with O_DIRECT, and read them from the disk at each start. */
         .scratch_args = "--skip-log-bin\n--innodb-flush-log-at-trx-commit=0\n"
                         "--innodb-doublewrite=OFF\n--loose-mysqlx=0\n"
                         "--innodb-flush-method=fsync\n"
@@ -117,7 +121,8 @@ static const struct resource_type types[] = {
                         "--innodb-log-file-size=32M",
         .init_sql = MYSQL_GRANT,
         .template_args = MYSQL_TEMPLATE,
-        /* 11.4 and later make an RSA key at every start: up to a second. */
+        /* mariadb 11.4 and later make an RSA key at every start, which takes up
+         * to a second. The template brings one along. */
         .server = "mariadbd\n--user=mysql\n--ssl-cert=" PLAN_TEMPLATE_TLS
                   "\n--ssl-key=" PLAN_TEMPLATE_TLS,
         .template_tls = true,
@@ -162,7 +167,8 @@ static const struct resource_type types[] = {
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
 
-/* The n-th name of a type: its kind, then its aliases; NULL past the last. */
+/* The n-th name of a type: first its kind, then its aliases; NULL past the
+ * last. */
 static const char *name_of(const struct resource_type *type, size_t n)
 {
     return n == 0 ? type->kind : type->aliases[n - 1];
@@ -179,8 +185,8 @@ static const char *find_nearest(const char *word)
     return n.best;
 }
 
-const struct resource_type *resource_find(const char *type,
-                                          const char **nearest)
+const struct resource_type *resource_type_find(const char *type,
+                                               const char **nearest)
 {
     const char *name;
 
@@ -193,7 +199,7 @@ const struct resource_type *resource_find(const char *type,
     return NULL;
 }
 
-char *resource_names(void)
+char *resource_type_names(void)
 {
     struct str all = { 0 };
     const char *name;
