@@ -49,8 +49,10 @@ static int open_program(struct err *err)
 
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "memfd_create: %s", strerror(errno));
+    errno = 0;
     if (write(fd, reaper_blob, size) != (ssize_t)size) {
-        err_set(err, ERR_SYSTEM, "memfd: %s", strerror(errno));
+        err_set(err, ERR_SYSTEM, "its program cannot be written: %s",
+                errno == 0 ? "no room" : strerror(errno));
         close(fd);
         return -1;
     }

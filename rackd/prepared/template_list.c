@@ -4,20 +4,14 @@
  */
 #include "prepared/template_list.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "base/err.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
+#include "base/strv.h"
 #include "rack/link.h"
 #include "store/store.h"
 
@@ -42,17 +36,6 @@ struct template_query {
 static void on_images(const struct engine_object *list, size_t count,
                       const struct err *err, void *user);
 
-/* ---- when was it used? --------------------------------------------------- */
-
-/* "DIR/templates/mysql:0123456789abcdef"; the caller frees it. */
-static char *mark_path(const struct template_list *l, const char *name)
-{
-    const char *slash = strrchr(name, '/');
-
-    return xasprintf("%s/templates/%s", l->store->dir,
-                     slash == NULL ? name : slash + 1);
-}
-
 struct template_list *template_list_new(const struct store *store,
                                         unsigned long max_mb)
 {
@@ -65,28 +48,18 @@ struct template_list *template_list_new(const struct store *store,
 
 void template_touch(struct template_list *l, const char *name)
 {
-    cleanup_free char *path = mark_path(l, name);
-    cleanup_free char *dir = xasprintf("%s/templates", l->store->dir);
-    int fd;
+    struct err err = { 0 };
 
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        log_warn("templates", "%s: %s", dir, strerror(errno));
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || futimens(fd, NULL) < 0)
-        log_warn("templates", "%s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    if (store_template_touch(l->store, name, &err) < 0)
+        log_warn("templates", "%s", err.msg);
 }
 
 static int64_t used(const struct template_list *l, const char *name,
                     int64_t made)
 {
-    cleanup_free char *path = mark_path(l, name);
-    struct stat st;
+    int64_t when = *name == '\0' ? 0 : store_template_used(l->store, name);
 
-    if (*name == '\0' || stat(path, &st) < 0)
-        return made;
-    return st.st_mtime > made ? st.st_mtime : made;
+    return when > made ? when : made;
 }
 
 /* ---- the list ------------------------------------------------------------ */
@@ -208,9 +181,7 @@ static void on_removed(const struct err *err, void *user)
 void template_remove_told(struct template_list *l, struct link *link,
                           const char *name, engine_done_cb cb, void *user)
 {
-    cleanup_free char *path = mark_path(l, name);
-
-    unlink(path);
+    store_template_forget(l->store, name);
     engine_image_remove(link->engine, name, cb, user);
 }
 
