@@ -8,11 +8,11 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/client.h"
 #include "cli/flags.h"
-#include "cli/http.h"
 
 /* A name is short; what is longer is no name. */
 #define NAME_MAX_BYTES 255
@@ -75,7 +75,7 @@ char *app_target(const struct flags *flags, const char *path, struct err *err)
     if (name == NULL)
         return NULL;
     str_printf(&target, "%s%capp=", path, strchr(path, '?') ? '&' : '?');
-    http_escape(&target, name);
+    percent_encode(&target, name, "");
     return str_take(&target);
 }
 
@@ -90,7 +90,7 @@ cJSON *app_reset(const struct flags *flags, const char *resource,
     if (target == NULL || client_open(&c, CLIENT_START, err) < 0)
         return NULL;
     str_printf(&full, "%s&name=", target);
-    http_escape(&full, resource);
+    percent_encode(&full, resource, "");
     body = cJSON_CreateObject();
     cJSON_AddItemToObject(body, "client_env", app_client_env());
     answer = client_call(&c, "POST", str_c(&full), body, err);

@@ -68,7 +68,4 @@ void http_close(struct http *h);
 
 #define cleanup_http __attribute__((cleanup(http_close)))
 
-/* Append `text` so that it may stand in a query or a path segment. */
-void http_escape(struct str *out, const char *text);
-
 #endif /* CLI_HTTP_H */
