@@ -1,4 +1,9 @@
-/* utf8 -- one question: how long is the character here, if it is one? */
+/*
+ * utf8 -- where characters begin and end in text that may be none.
+ *
+ *     for (i = 0; i < len; i += n > 0 ? n : 1)
+ *         n = utf8_len(text + i, len - i);      0: one byte of garbage
+ */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 

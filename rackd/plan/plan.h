@@ -27,7 +27,7 @@ struct str;
 
 enum plan_protocol { PLAN_TCP, PLAN_UDP };
 
-/* How to ask a server whether it is ready (run/ready.c speaks these). */
+/* How to ask a server whether it is ready (probe/ready.c speaks these). */
 enum plan_probe {
     PROBE_NONE,
     PROBE_POSTGRES,
