@@ -152,7 +152,8 @@ void session_item_get(const struct session *s, size_t index,
 int session_host_port(const struct session *s, const char *kind,
                       const char *name, int container);
 
-/* When what happened, until it was ready (run/marks.h, run/critical.h). */
+/* When what happened, until it was ready (timing/marks.h,
+ * timing/critical.h). */
 const struct marks *session_marks(const struct session *s);
 
 /* Engine calls made for it so far. */
