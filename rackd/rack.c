@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "guard/owner.h"
+#include "guard/reaper.h"
 #include "plan/mask.h"
 #include "run/session.h"
 #include "web/web.h"
@@ -92,6 +93,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
     r->started = r->started_idle = uv_now(loop);
     r->socket_path = xstrdup(socket_path);
     r->owner = owner_self();
+    r->sandbox_image = reaper_image();
     r->notes = image_notes_new();
     if (store_open(&r->store, "local", err) < 0 ||
         web_new(&r->control, loop, routes, r, err) < 0) {
@@ -121,8 +123,12 @@ void rack_free(struct rack *r)
     image_notes_free(r->notes);
     free(r->socket_path);
     free(r->owner);
+    free(r->sandbox_image);
     free(r);
 }
+
+/* The reaper's program with --pause only keeps its container there. */
+static const char *const sandbox_argv[] = { REAPER_PROGRAM, "--pause", NULL };
 
 void rack_session_spec(struct link *link, struct session_spec *out)
 {
@@ -139,7 +145,8 @@ void rack_session_spec(struct link *link, struct session_spec *out)
                                .templates = r->templates_mb > 0 ? TEMPLATES_USE
                                                                 : TEMPLATES_OFF,
                                .podman = link->podman,
-                               .sandbox = true,
+                               .sandbox_image = r->sandbox_image,
+                               .sandbox_argv = sandbox_argv,
                                .tick_ms = r->tick_ms };
 }
 

@@ -126,6 +126,7 @@ struct rack {
     uv_loop_t *loop;
     struct store store;
     char *owner; /* label cvx.owner (owner.h) */
+    char *sandbox_image; /* the reaper's */
     char *socket_path;
     struct web *control;
     struct image_notes *notes;

@@ -1,6 +1,6 @@
 /*
  * warm -- for a start with --warm: while the app runs, the resources of its
- * next start are started in a session of their own and frozen (run/ahead.c).
+ * next start are started in a session of their own and frozen (run/item_freeze.c).
  * The next start takes that session over; if none comes, it goes.
  *
  * Asked for, not the rule: what Ctrl-C leaves otherwise is nothing at all.
@@ -163,7 +163,7 @@ static void begin(struct app_run *run)
     spec.release = run->release;
     spec.dir = w->dir;
     spec.client_env = &w->client_env;
-    spec.ahead = true;
+    spec.freeze = true;
     spec.exit_on_failure = true;
     spec.on_event = on_event;
     spec.on_gone = on_gone;
