@@ -405,7 +405,7 @@ static void an_ipv6_address_is_asked(void **state)
 
     f->spec.host = "::1";
     start(f, fake_tcp_dead_port());
-    assert_true(loop_run_until(&f->loop, &f->told, 2000));
+    assert_true(loop_run_until(&f->base.loop, &f->told, 2000));
     assert_string_not_equal(f->why, "not an address");
 }
 

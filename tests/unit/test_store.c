@@ -336,8 +336,8 @@ static void template_used_has_the_time_of_its_last_use(void **state)
     struct fix *f = *state;
     struct err err = { 0 };
     struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
-    cleanup_free char *path =
-        xasprintf("%s/cvx/local/templates/mysql:0123456789abcdef", f->home);
+    cleanup_free char *path = xasprintf(
+        "%s/cvx/local/templates/mysql:0123456789abcdef", f->home.path);
     int64_t before = time(NULL);
 
     assert_int_equal(store_template_touch(&f->store, TEMPLATE, &err), 0);
@@ -381,8 +381,9 @@ static void link_in_place_of_a_mark_is_not_followed(void **state)
 {
     struct fix *f = *state;
     struct err err = { 0 };
-    cleanup_free char *path = xasprintf("%s/cvx/local/templates/a:b", f->home);
-    cleanup_free char *target = xasprintf("%s/target", f->home);
+    cleanup_free char *path =
+        xasprintf("%s/cvx/local/templates/a:b", f->home.path);
+    cleanup_free char *target = xasprintf("%s/target", f->home.path);
 
     assert_int_equal(store_template_touch(&f->store, "a:b", &err), 0);
     assert_int_equal(unlink(path), 0);
