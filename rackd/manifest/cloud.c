@@ -151,7 +151,7 @@ static void decode_balancer_port(const struct at *at, void *out)
 
     if (!str_to_long(at->key, 1, 65535, &source))
         diags_add(at->load->errors, DIAG_ERROR, at->key_pos,
-                  "balancer %.100s: \"%.60s\" is no port", at_owner(at),
+                  "balancer %.100s: \"%.60s\" is not a port", at_owner(at),
                   at->key);
     if (at->node->kind == NODE_MAP)
         decode_map(at, "", keys, NULL);
