@@ -71,7 +71,7 @@ static void decode_maximum(const struct at *at, void *out)
     d->has_maximum = true;
 }
 
-/* V2 accepts a maximum below 100 and v3 does not. Both kinds of file must load,
+/* v2 accepts a maximum below 100 and v3 does not. Both kinds of file must load,
  * so it is only a warning here. */
 void decode_deployment(const struct at *at, void *out)
 {

@@ -1,4 +1,4 @@
-/* Node_parse(): reads YAML with libyaml (0.2) and builds the tree from its
+/* node_parse(): reads YAML with libyaml (0.2) and builds the tree from its
  * events. manifest.c calls it after interpolation. All limits are checked as
  * events come, so that a hostile file is refused before it takes memory. */
 #include <stdint.h>
@@ -36,7 +36,7 @@ struct parse {
     size_t chars, offset; /* the last place converted by to_offset() */
 };
 
-/* Libyaml gives places in characters; we need bytes. Its marks nearly always
+/* libyaml gives places in characters; we need bytes. Its marks nearly always
  * move forward, so counting on from the last one keeps the whole conversion
  * linear. */
 static size_t to_offset(struct parse *p, size_t index)
