@@ -11,11 +11,11 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/client.h"
 #include "cli/flags.h"
-#include "cli/http.h"
 
 /* Bytes. A larger .convox/app is not read. */
 #define NAME_FILE_MAX ((size_t)4096)
@@ -76,7 +76,7 @@ char *app_target(const struct flags *flags, const char *path, struct err *err)
     if (name == NULL)
         return NULL;
     str_printf(&target, "%s%capp=", path, strchr(path, '?') ? '&' : '?');
-    http_escape(&target, name);
+    percent_encode(&target, name, "");
     return str_take(&target);
 }
 
@@ -91,7 +91,7 @@ cJSON *app_reset(const struct flags *flags, const char *resource,
     if (target == NULL || client_open(&c, CLIENT_START, err) < 0)
         return NULL;
     str_printf(&full, "%s&name=", target);
-    http_escape(&full, resource);
+    percent_encode(&full, resource, "");
     body = cJSON_CreateObject();
     cJSON_AddItemToObject(body, "client_env", app_client_env());
     answer = client_call(&c, "POST", str_c(&full), body, err);

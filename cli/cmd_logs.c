@@ -5,12 +5,12 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "cli/app.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/http.h"
 #include "cli/stream.h"
 #include "cli/tags.h"
 #include "cli/text.h"
@@ -97,7 +97,7 @@ static int add_query(struct str *target, const struct flags *f, struct err *err)
                        tail);
     if (service != NULL) {
         str_add(target, "&service=");
-        http_escape(target, service);
+        percent_encode(target, service, "");
     }
     if (since >= 0)
         str_printf(target, "&since_ms=%" PRId64,

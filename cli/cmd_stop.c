@@ -4,12 +4,12 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "cli/app.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/http.h"
 #include "cli/report.h"
 #include "cli/stream.h"
 
@@ -50,7 +50,7 @@ static int stop(struct stopping *s, const struct client *c, const char *app,
     int status;
 
     str_add(&target, "/apps/");
-    http_escape(&target, app);
+    percent_encode(&target, app, "");
     str_add(&target, s->down ? "/stop?warm=drop" : "/stop");
     if (!s->json)
         term_printf(&s->cli->out, "Stopping %s... ", app);

@@ -232,16 +232,3 @@ void http_close(struct http *h)
     str_release(&h->body);
     h->taken = h->scanned = h->last = 0;
 }
-
-void http_escape(struct str *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-            (c >= '0' && c <= '9') || strchr("-._~", c) != NULL)
-            str_add_char(out, (char)c);
-        else
-            str_printf(out, "%%%02X", c);
-    }
-}

@@ -69,7 +69,4 @@ void http_close(struct http *h);
 
 #define cleanup_http __attribute__((cleanup(http_close)))
 
-/* Appends `text`, percent-encoded for a query or a segment of a path. */
-void http_escape(struct str *out, const char *text);
-
 #endif /* CLI_HTTP_H */

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "guard/owner.h"
+#include "guard/reaper.h"
 #include "plan/mask.h"
 #include "prepared/template_list.h"
 #include "prepared/templates.h"
@@ -37,7 +38,7 @@
 struct rack {
     uv_loop_t *loop;
     struct store store;
-    char *owner, *socket_path;
+    char *owner, *socket_path, *sandbox_image;
     struct web *web;
     struct tenants tenants;
     struct links *links;
@@ -118,6 +119,7 @@ static void make_tenants(struct rack *r)
     r->tenants = (struct tenants){ .loop = r->loop,
                                    .rack_id = r->store.rack_id,
                                    .owner = r->owner,
+                                   .sandbox_image = r->sandbox_image,
                                    .notes = image_notes_new(),
                                    .on_empty = on_tenants_empty,
                                    .user = r };
@@ -177,6 +179,7 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
     r->idle_since_ms = uv_now(r->loop);
     r->socket_path = xstrdup(socket_path);
     r->owner = owner_self();
+    r->sandbox_image = reaper_image();
     if (store_open(&r->store, "local", err) < 0 ||
         web_new(&r->web, r->loop, routes, &r->api, err) < 0) {
         rack_free(r);
@@ -211,6 +214,7 @@ void rack_free(struct rack *r)
         image_notes_free(r->tenants.notes);
     free(r->socket_path);
     free(r->owner);
+    free(r->sandbox_image);
     free(r);
 }
 

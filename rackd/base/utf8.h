@@ -1,4 +1,9 @@
-/* utf8 -- is this UTF-8, and what to show where it is not. */
+/*
+ * utf8 -- where characters begin and end in text that may be none.
+ *
+ *     for (i = 0; i < len; i += n > 0 ? n : 1)
+ *         n = utf8_len(text + i, len - i);      0: one byte of garbage
+ */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 

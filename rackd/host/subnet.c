@@ -1,3 +1,5 @@
+/* Chooses a session's network. run/network.c calls it before it creates the
+ * network, and again when the engine says that the choice overlaps. */
 #include "host/subnet.h"
 
 #include <arpa/inet.h>
@@ -13,8 +15,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* A route as wide as this, or wider, is somebody's whole intranet: a network
- * inside it still works here, because the narrower route wins. */
+/* A route this wide, or wider, is somebody's whole intranet. A network inside
+ * it works all the same, because the kernel prefers the narrower route; so it
+ * is avoided only while there is another choice. */
 #define WIDE_BITS 12U
 
 struct subnets {
@@ -131,6 +134,7 @@ void subnet_host_used(struct strv *used)
     add_addresses(used);
 }
 
+/* Routes wider than `min_bits` are left out, and so is what is no network. */
 static void add_parsed(struct subnets *to, const struct strv *from,
                        unsigned min_bits)
 {
@@ -152,7 +156,7 @@ static bool is_free(const struct subnets *used, const struct subnet *s)
     return true;
 }
 
-/* Every network of the range once, beginning where the seed says. */
+/* Tries every network of the range once, beginning where the seed says. */
 static bool pick_from(const struct subnet *range, uint64_t seed,
                       const struct subnets *used, struct subnet *out)
 {

@@ -7,35 +7,17 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 
 /* Characters that end the host part of a URL, or the URL itself. */
 #define AUTHORITY_END "/?# \t\r\n\"'"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* %XX becomes a byte; what is no such thing, and %00, stays as it is. */
 static char *decode(const char *text, size_t len)
 {
     struct str out = { 0 };
 
-    for (size_t i = 0; i < len; i++) {
-        int high = text[i] == '%' && i + 2 < len ? hex(text[i + 1]) : -1;
-        int low = high >= 0 ? hex(text[i + 2]) : -1;
-
-        if (low >= 0 && high + low > 0) {
-            str_add_char(&out, (char)(high * 16 + low));
-            i += 2;
-        } else {
-            str_add_char(&out, text[i]);
-        }
-    }
+    percent_decode_lenient(&out, text, len);
     return str_take(&out);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "plan/url.h"
 
@@ -50,19 +51,6 @@ const char *vars_get(const struct plan_vars *vars, const char *suffix)
     return value == NULL ? vars->url : value;
 }
 
-/* What RFC 3986 calls unreserved needs no encoding anywhere. */
-static void add_encoded(struct str *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (isalnum(c) || strchr("-._~", c) != NULL)
-            str_add_char(out, (char)c);
-        else
-            str_printf(out, "%%%02X", c);
-    }
-}
-
 /* The value that a placeholder such as "user" stands for; NULL when there is no
  * such variable. */
 static const char *placeholder(const struct plan_vars *vars, const char *word,
@@ -90,7 +78,7 @@ char *vars_fill(const struct plan_vars *vars, const char *template, bool is_url)
             continue;
         }
         if (is_url && (value == vars->user || value == vars->pass))
-            add_encoded(&out, value);
+            percent_encode(&out, value, "");
         else
             str_add(&out, value);
         template += len + 1;

@@ -172,7 +172,7 @@ static void on_begin(struct tenant *t)
     spec.release = w->release;
     spec.dir = w->dir;
     spec.client_env = &w->client_env;
-    spec.ahead = true;
+    spec.freeze = true;
     spec.exit_on_failure = true;
     tenant_run(t, &spec);
 }

@@ -17,11 +17,11 @@
 #include "base/str.h"
 #include "net/httpc.h"
 
-/* Of an answer's body so much is read, to leave politely: a server whose
- * client hangs up in the middle tells its log about it. */
+/* How much of an answer's body is read. Nobody wants it, but many servers write
+ * to their log when a client hangs up in the middle. */
 #define DISCARD_MAX ((size_t)1 << 20)
 
-/* An interval of 0 must not become a flood. */
+/* The shortest interval: one of 0 would flood the service with requests. */
 #define INTERVAL_MIN_MS 50U
 
 enum ask_state {

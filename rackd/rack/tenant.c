@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "guard/reaper.h"
 #include "guard/sweeper.h"
 #include "logs/hub.h"
 #include "rack/link.h"
@@ -21,6 +22,9 @@
  * engine that hangs must not hang us: the container goes by itself once we let
  * go of it. */
 #define LEAVE_MS 3000
+
+/* The reaper's program with --pause only keeps its container there. */
+static const char *const sandbox_argv[] = { REAPER_PROGRAM, "--pause", NULL };
 
 /* In order of time. */
 static void begin_if_guarded(struct tenant *t);
@@ -126,7 +130,8 @@ void tenant_session_spec(struct tenant *t, struct session_spec *out)
                                .templates = ts->use_templates ? TEMPLATES_USE
                                                               : TEMPLATES_OFF,
                                .podman = t->link->podman,
-                               .sandbox = true,
+                               .sandbox_image = ts->sandbox_image,
+                               .sandbox_argv = sandbox_argv,
                                .tick_ms = ts->tick_ms,
                                .on_event = on_session_event,
                                .on_ending = on_session_ending,

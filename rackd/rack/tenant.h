@@ -77,6 +77,7 @@ struct tenant {
 struct tenants {
     uv_loop_t *loop;
     const char *rack_id, *owner; /* labels */
+    const char *sandbox_image;   /* of a program that only pauses */
     struct image_notes *notes;
     struct port_book ports;
     bool use_templates;

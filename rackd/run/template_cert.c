@@ -1,4 +1,8 @@
-#include "run/self_signed.h"
+/*
+ * Makes a key and a self-signed certificate with OpenSSL. template_make.c puts
+ * them into a template whose database offers TLS.
+ */
+#include "run/template_cert.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -43,7 +47,7 @@ static bool print(struct str *out, X509 *cert, EVP_PKEY *key)
     return len > 0;
 }
 
-int self_signed_pem(struct str *out, const char *name, struct err *err)
+int template_cert(struct str *out, const char *name, struct err *err)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = X509_new();
