@@ -1,3 +1,6 @@
+/* Which app a command is about, and the "source" that rackd gets: directory,
+ * manifest, variables. Every command that names an app, and every one that
+ * reads convox.yml, calls it. */
 #include "cli/app.h"
 
 #include <errno.h>
@@ -8,11 +11,11 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/client.h"
 #include "cli/flags.h"
-#include "cli/http.h"
 
 /* A larger file holds no name. */
 #define NAME_FILE_MAX ((size_t)4096)
@@ -73,7 +76,7 @@ char *app_target(const struct flags *flags, const char *path, struct err *err)
     if (name == NULL)
         return NULL;
     str_printf(&target, "%s%capp=", path, strchr(path, '?') ? '&' : '?');
-    http_escape(&target, name);
+    percent_encode(&target, name, "");
     return str_take(&target);
 }
 
@@ -88,7 +91,7 @@ cJSON *app_reset(const struct flags *flags, const char *resource,
     if (target == NULL || client_open(&c, CLIENT_START, err) < 0)
         return NULL;
     str_printf(&full, "%s&name=", target);
-    http_escape(&full, resource);
+    percent_encode(&full, resource, "");
     body = cJSON_CreateObject();
     cJSON_AddItemToObject(body, "client_env", app_client_env());
     answer = client_call(&c, "POST", str_c(&full), body, err);
@@ -111,7 +114,8 @@ cJSON *app_client_env(void)
     return env;
 }
 
-/* cJSON_CreateStringArray() of an empty list is no list. */
+/* cJSON_CreateStringArray() of an empty list gives no list, so it is built by
+ * hand. */
 cJSON *app_strings(const struct strv *list)
 {
     cJSON *json = cJSON_CreateArray();
@@ -130,7 +134,7 @@ static void add_list(cJSON *json, const char *key, const struct flags *flags,
     cJSON_AddItemToObject(json, key, app_strings(&list));
 }
 
-/* -e without '=' would be dropped silently: say so. */
+/* Refuses a -e without "=", which would otherwise be dropped silently. */
 static int check_env(const struct flags *flags, struct err *err)
 {
     cleanup_strv struct strv list = { 0 };

@@ -1,3 +1,5 @@
+/* The "web | " in front of log lines: its width and its colour. render.c and
+ * cmd_logs.c use it. */
 #include "cli/tags.h"
 
 #include <string.h>
@@ -8,12 +10,12 @@
 #include "base/vec.h"
 #include "cli/text.h"
 
-/* More names than this share what is there: a name is not worth more memory
- * when a container makes them up. */
+/* More names than this share the colours that are taken: a container that makes
+ * up names must not cost memory. */
 #define TAGS_MAX 1000
 
-/* Readable on light and on dark ground, and far from each other. Red is left
- * out: it means an error. */
+/* Of the 256 colours those that are readable on a light and on a dark ground,
+ * and far from each other. Red is left out, since it means an error. */
 static const int palette[TAGS_COLOURS] = { 33, 35, 208, 170, 37,  178,
                                            99, 70, 167, 75,  137, 176 };
 

@@ -1,3 +1,7 @@
+/*
+ * Reads what a request names, for start, validate, plan and templates: the
+ * manifest, environment files and the stored environment become a plan.
+ */
 #include "api/input.h"
 
 #include <cjson/cJSON.h>

@@ -2,6 +2,10 @@
  * columns on the screen and for what goes into JSON. */
 #include "base/utf8.h"
 
+#include <string.h>
+
+#include "base/str.h"
+
 /* What the first byte promises; 0 when no character begins with it. */
 static size_t length_by_head(unsigned char c)
 {
@@ -31,4 +35,20 @@ size_t utf8_len(const char *s, size_t left)
         (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
         return 0;
     return n;
+}
+
+char *utf8_clean(const char *text)
+{
+    struct str clean = { 0 };
+    size_t left = text == NULL ? 0 : strlen(text);
+
+    for (const char *at = text; left > 0;) {
+        size_t n = utf8_len(at, left);
+        size_t step = n == 0 ? 1 : n;
+
+        str_add_len(&clean, n == 0 ? "\xef\xbf\xbd" : at, n == 0 ? 3 : n);
+        at += step;
+        left -= step;
+    }
+    return str_take(&clean);
 }

@@ -13,4 +13,8 @@
  * goes past `left`. */
 size_t utf8_len(const char *s, size_t left);
 
+/* `text` (NULL is "") with U+FFFD for each byte that is no UTF-8; the caller
+ * frees it. */
+char *utf8_clean(const char *text);
+
 #endif /* BASE_UTF8_H */

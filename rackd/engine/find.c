@@ -1,3 +1,6 @@
+/* Finds the engine: DOCKER_HOST, docker contexts, the usual sockets, and the
+ * certificates that go with them. rack/ asks when a start needs an engine, and
+ * `cvx doctor` does. */
 #include "engine/find.h"
 
 #include <fcntl.h>
@@ -18,7 +21,7 @@
 #include "engine/engine.h"
 #include "engine/json.h"
 
-/* No config file of the docker CLI is anywhere near this. */
+/* Bytes. No config file of the docker CLI is nearly as large. */
 #define CONFIG_MAX ((size_t)1 << 20)
 
 static const char *get(const struct env *env, const char *key)
@@ -73,7 +76,7 @@ int find_check(const char *endpoint, struct err *err)
 
 /* ---- contexts ------------------------------------------------------------ */
 
-/* The name of the context in force, or NULL: the default one. */
+/* The name of the current context; NULL for the default one. */
 static char *context_name(const struct env *env, const char *config_dir)
 {
     const char *set = get(env, "DOCKER_CONTEXT");
@@ -125,7 +128,8 @@ static int context_host(char **out, const char *config_dir, const char *name,
     return rc;
 }
 
-/* 1: the context in force names an endpoint, 0: there is none. */
+/* 1: the current context names an endpoint; 0: there is no such context; -1: it
+ * cannot be read. */
 static int find_context(char **out, char **name, const struct env *env,
                         struct err *err)
 {
@@ -251,9 +255,9 @@ static bool accepts(const char *path)
     return ok;
 }
 
-/* A socket left behind by an engine that is gone, or one that we may not use,
- * must not hide one that answers. Only when none does, the first that is there
- * is taken: the error then says what is wrong with it. */
+/* A socket that an engine left behind, or that we may not use, must not hide
+ * one that answers. When none answers, the first that exists is used, since the
+ * error then says what is wrong with it. */
 int find_socket(char **out, const struct strv *paths, struct err *err)
 {
     cleanup_free char *looked = NULL;

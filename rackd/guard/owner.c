@@ -1,3 +1,8 @@
+/*
+ * Writes down which process made an object (owner_self()), and judges from such
+ * words whether that process still lives. guard.c labels with it, sweep.c
+ * judges by it.
+ */
 #include "guard/owner.h"
 
 #include <stdbool.h>
@@ -12,10 +17,10 @@
 #include "base/sha256.h"
 #include "base/str.h"
 
-/* Of a file of which one line is wanted. */
+/* Bytes of a file of which one line is wanted. */
 #define LINE_FILE_MAX ((size_t)4096)
 
-/* Of the hash of a machine's id. */
+/* Digits of the hash of a machine's id. */
 #define MACHINE_DIGITS 16
 
 enum part { UID, MACHINE, PIDS, BOOT, PID, START, PARTS };
@@ -58,8 +63,8 @@ static void read_line(const char *path, char *out, size_t size)
     out[strcspn(out, "\n")] = '\0';
 }
 
-/* machine-id(5) asks not to show it around: a hash of it does. Images of
- * containers often have none, or the same: then there is "-". */
+/* machine-id(5) asks programs not to show the id itself, so this is a hash of
+ * it. Images of containers often have none: then it is "-". */
 static void add_machine(struct str *out)
 {
     char text[128] = "cvx ", id[MACHINE_DIGITS + 1];
@@ -85,8 +90,8 @@ static void add_boot(struct str *out)
             str_add_char(out, *c);
 }
 
-/* Field 22 of its stat; 0: there is no such process, or it has ended and only
- * its parent has not heard of it. The name, field 2, may hold anything. */
+/* Field 22 of the process's stat. 0: there is no such process, or it is a
+ * zombie. Field 2, its name, may hold anything, parentheses too. */
 static unsigned long long start_of(const char *pid)
 {
     cleanup_free char *path = xasprintf("/proc/%s/stat", pid);
@@ -147,7 +152,7 @@ enum owner_verdict owner_judge(const char *self, const char *owner)
         return OWNER_UNKNOWN;
     if (same(&me, &it, BOOT))
         return is_running(&it) ? OWNER_ALIVE : OWNER_DEAD;
-    /* Booted since, if it is the same machine at all. */
+    /* The machine has been booted since, if it is the same machine at all. */
     return strcmp(me.v[MACHINE], "-") == 0 ? OWNER_UNKNOWN : OWNER_DEAD;
 }
 

@@ -1,3 +1,7 @@
+/*
+ * Creates the guard's container; imports its image first where the engine does
+ * not have it. reaper.c calls it when the container is wanted.
+ */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -13,7 +17,7 @@
 /* Where the socket is mounted, and the program is. */
 #define SOCKET_INSIDE "/engine.sock"
 
-/* In order of time; imported, it is created again. */
+/* In order of time; after an import it is created again. */
 static void on_created(const char *id, const struct err *err, void *user);
 static void on_imported(const struct err *err, void *user);
 
@@ -113,7 +117,7 @@ static void on_created(const char *id, const struct err *err, void *user)
     r->call = NULL;
     if (err == NULL)
         r->id = xstrdup(id);
-    else if (reaper_is_away(err)) /* it may be there: by its name */
+    else if (reaper_is_away(err)) /* it may be there: known by name */
         r->id = xstrdup(r->name);
     if (!r->wanted)
         reaper_go_on(r);

@@ -1,3 +1,5 @@
+/* Finds the known key that an unknown key of the manifest was probably meant to
+ * be. decode.c asks for it when it warns of an unknown key. */
 #include "manifest/nearest.h"
 
 #include <stddef.h>
@@ -9,7 +11,9 @@
 /* A third of the letters may be wrong, and so many at most. */
 #define WRONG_MAX ((size_t)3)
 
-/* What other tools call it. Used where the table has the right-hand name. */
+/* Keys of other tools (compose, Kubernetes, Heroku) and what they are called
+ * here. One is proposed only where the map in question has the right-hand
+ * key. */
 static const char *const other_names[][2] = {
     { "context", "path" },
     { "dockerfile", "manifest" },

@@ -1,3 +1,10 @@
+/*
+ * Builds a service's image on the engine. The Dockerfile is read and the
+ * context packed off the loop; base images are made sure of in between, so that
+ * stand-ins can replace them. session_poke() calls build_poke().
+ */
+#include "run/build.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,12 +20,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/context.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
 #include "logs/hub.h"
-#include "run/internal.h"
+#include "run/explain.h"
+#include "run/image.h"
+#include "run/session_parts.h"
 
 #define DOCKERFILE_MAX ((size_t)1 << 20)
 
-/* A stage of this name is what a laptop wants (Convox does the same). */
+/* Where the Dockerfile has a stage of this name it is the one to build, as with
+ * Convox. */
 #define DEVELOPMENT "development"
 
 struct build {
@@ -45,15 +57,17 @@ struct build {
     char *old_image;
 };
 
-/*
- * In order of time: the Dockerfile is read; its base images are made sure of;
- * the context is packed; the engine builds.
- */
+/* In order of time. */
 static void read_dockerfile(uv_work_t *work);
 static void on_read(uv_work_t *work, int status);
 static void pack(uv_work_t *work);
 static void on_packed(uv_work_t *work, int status);
 static void on_line(const char *line, size_t len, void *user);
+static void on_looked(const struct engine_image *image, const struct err *err,
+                      void *user);
+static void on_built(const char *id, const struct err *err, void *user);
+static void on_old_removed(const struct err *err, void *user);
+
 static void forget_reading(struct build *b)
 {
     dockerfile_release(&b->file);
@@ -62,6 +76,16 @@ static void forget_reading(struct build *b)
     free(b->dockerfile_name);
     b->bases = NULL;
     b->dockerfile_name = NULL;
+}
+
+static void set_state(struct build *b, enum build_state state)
+{
+    static const char *const words[] = { "IDLE",    "READING", "BASES",
+                                         "RUNNING", "DONE",    "FAILED" };
+
+    log_debug("run", "build of %s: %s -> %s", b->plan->path, words[b->state],
+              words[state]);
+    b->state = state;
 }
 
 bool build_again(struct build *b)
@@ -76,25 +100,21 @@ bool build_again(struct build *b)
     free(b->image);
     b->image = NULL;
     b->again = true;
-    b->state = BUILD_IDLE;
+    set_state(b, BUILD_IDLE);
     return true;
 }
 
-static void on_looked(const struct engine_image *image, const struct err *err,
-                      void *user);
-static void on_built(const char *id, const struct err *err, void *user);
-static void on_old_removed(const struct err *err, void *user);
-
-static void set_state(struct build *b, enum build_state state, const char *word)
+/* The same, and the watcher is told. */
+static void tell_state(struct build *b, enum build_state state,
+                       const char *word)
 {
     cleanup_free char *names = strv_join(&b->plan->services, ", ");
 
-    b->state = state;
+    set_state(b, state);
     if (state == BUILD_READING)
         mark_phase(&b->s->marks, b->mark, MARK_BUILD);
     else
         mark_done(&b->s->marks, b->mark);
-    log_debug("run", "build of %s: %s", names, word);
     session_emit(b->s, &(struct session_event){ .type = SESSION_EVENT_STATE,
                                                 .kind = "build",
                                                 .name = names,
@@ -115,7 +135,8 @@ static char *tag_of(const struct build *b)
                      b->plan->services.v[0], (uint32_t)hash_text(key));
 }
 
-/* "." is the app's own directory; messages show the path. */
+/* "." is the app's own directory. The path appears in messages, so it is kept
+ * short. */
 static char *dir_of(const struct session *s, const char *path)
 {
     while (path[0] == '.' && path[1] == '/')
@@ -190,7 +211,7 @@ static void fail(struct build *b, const char *why, const char *todo)
     cleanup_free char *names = strv_join(&b->plan->services, ", ");
     cleanup_free char *text = xasprintf("build of %s failed", names);
 
-    set_state(b, BUILD_FAILED, "failed");
+    tell_state(b, BUILD_FAILED, "failed");
     session_fail(b->s, 1, text, why, todo);
 }
 
@@ -243,7 +264,7 @@ static void on_read(uv_work_t *work, int status)
             else
                 image_check(b->bases[i]);
         }
-        b->state = BUILD_BASES;
+        set_state(b, BUILD_BASES);
         mark_phase(&b->s->marks, b->mark, MARK_WAIT);
     }
     session_poke(b->s);
@@ -309,9 +330,9 @@ static void on_packed(uv_work_t *work, int status)
 void build_poke(struct build *b)
 {
     if (b->state == BUILD_IDLE && b->s->spec.no_build) {
-        set_state(b, BUILD_DONE, "built");
+        tell_state(b, BUILD_DONE, "built");
     } else if (b->state == BUILD_IDLE) {
-        set_state(b, BUILD_READING, "building");
+        tell_state(b, BUILD_READING, "building");
         if (b->old_image == NULL)
             b->look =
                 engine_image_inspect(b->s->spec.engine, b->tag, on_looked, b);
@@ -322,7 +343,7 @@ void build_poke(struct build *b)
             if (strcmp(b->bases[i]->ref, b->bases[i]->use) != 0)
                 strv_printf(&b->replace, "%s=%s", b->bases[i]->ref,
                             b->bases[i]->use);
-        b->state = BUILD_RUNNING;
+        set_state(b, BUILD_RUNNING);
         mark_phase(&b->s->marks, b->mark, MARK_BUILD);
         b->working = true;
         uv_queue_work(b->s->spec.loop, &b->work, pack, on_packed);
@@ -373,7 +394,7 @@ static void on_built(const char *id, const struct err *err, void *user)
     b->context_fd = -1;
     if (err == NULL) {
         b->image = xstrdup(id);
-        set_state(b, BUILD_DONE, "built");
+        tell_state(b, BUILD_DONE, "built");
         session_poke(b->s);
         return;
     }
@@ -382,6 +403,7 @@ static void on_built(const char *id, const struct err *err, void *user)
                     lines == NULL ? "" : "\nthe build's last lines:\n",
                     lines == NULL ? "" : lines);
     fail(b, why,
-         explain_is_disk(why) ? explain_engine(why)
-                              : "the whole build log is above, with tag build");
+         engine_says(why, REASON_DISK_FULL)
+             ? explain_engine(why)
+             : "the whole build log is above, with tag build");
 }

@@ -6,12 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
-#include "support/looptest.h"
 
 static void on_closed(void *user)
 {
@@ -24,11 +21,9 @@ int engine_fix_setup(void **state)
     struct err err;
 
     *state = f;
-    uv_loop_init(&f->loop);
-    snprintf(f->path, sizeof(f->path), "/tmp/engine-%d.sock", (int)getpid());
-    snprintf(f->endpoint, sizeof(f->endpoint), "unix://%s", f->path);
-    f->fake = fake_engine_new(&f->loop, f->path);
-    return engine_new(&f->engine, &f->loop, f->endpoint, NULL, &err);
+    loop_fix_init(&f->base);
+    f->fake = fake_engine_new(&f->base.loop, f->base.path);
+    return engine_new(&f->engine, &f->base.loop, f->base.endpoint, NULL, &err);
 }
 
 int engine_fix_teardown(void **state)
@@ -37,10 +32,9 @@ int engine_fix_teardown(void **state)
 
     if (!f->gone)
         engine_close(f->engine, on_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->closed, 2000));
+    WAIT_FOR(&f->base.loop, f->closed);
     fake_engine_close(f->fake);
-    assert_true(loop_ends_clean(&f->loop));
-    unlink(f->path);
+    loop_fix_release(&f->base);
     env_release(&f->env);
     str_release(&f->text);
     free(f);
@@ -104,33 +98,31 @@ void fix_ready(const struct err *err, void *user)
 void fix_wait(struct engine_fix *f)
 {
     assert_false(f->done); /* never from inside the starting call */
-    assert_true(loop_run_until(&f->loop, &f->done, 2000));
+    WAIT_FOR(&f->base.loop, f->done);
     assert_int_equal(f->calls, 1);
     f->done = false;
     f->calls = 0;
 }
 
-static void turn(struct engine_fix *f)
-{
-    loop_run_for(&f->loop, 5);
-}
-
 void fix_wait_text(struct engine_fix *f, size_t len)
 {
-    for (int i = 0; i < 400 && f->text.len < len; i++)
-        turn(f);
-    assert_true(f->text.len >= len);
+    WAIT_FOR(&f->base.loop, f->text.len >= len);
 }
 
 void fix_wait_requests(struct engine_fix *f, size_t count)
 {
-    for (int i = 0; i < 400 && fake_engine_requests(f->fake) < count; i++)
-        turn(f);
+    WAIT_FOR(&f->base.loop, fake_engine_requests(f->fake) >= count);
     assert_int_equal(fake_engine_requests(f->fake), count);
+}
+
+void fix_wait_let_go(struct engine_fix *f)
+{
+    WAIT_FOR(&f->base.loop, fake_engine_conns(f->fake) == 0);
+    assert_int_equal(f->calls, 0);
 }
 
 void fix_idle(struct engine_fix *f, unsigned ms)
 {
-    loop_run_for(&f->loop, ms);
+    loop_run_for(&f->base.loop, ms);
     assert_int_equal(f->calls, 0);
 }

@@ -6,17 +6,16 @@
 #define TESTS_ENGINE_FIX_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "base/env.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/engine.h"
 #include "support/fake_engine.h"
+#include "support/loop_fix.h"
 
 struct engine_fix {
-    uv_loop_t loop;
-    char path[64], endpoint[80];
+    struct loop_fix base;
     struct fake_engine *fake;
     struct engine *engine;
     struct env env;
@@ -42,15 +41,19 @@ void fix_ready(const struct err *err, void *user);
 /* Note the end of a call, with its error, and act as told. */
 void fix_end(struct engine_fix *f, const struct err *err);
 
-/* Wait for the end of a call, 2 s at most. */
+/* Wait for the end of a call. */
 void fix_wait(struct engine_fix *f);
 
 /* Wait until so much text has been handed out, or so many requests have been
- * seen (2 s at most). */
+ * seen. */
 void fix_wait_text(struct engine_fix *f, size_t len);
 void fix_wait_requests(struct engine_fix *f, size_t count);
 
-/* Run the loop for a while in which nothing may end. */
+/* Wait until the engine has no connection of ours any more; no call may end
+ * meanwhile, and none can later. */
+void fix_wait_let_go(struct engine_fix *f);
+
+/* Run the loop for so long, in which no call may end. */
 void fix_idle(struct engine_fix *f, unsigned ms);
 
 #endif /* TESTS_ENGINE_FIX_H */

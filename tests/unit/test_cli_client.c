@@ -29,10 +29,11 @@
 #include "cli/when.h"
 #include "support/fake_rackd.h"
 #include "support/golden.h"
+#include "support/tmp_dir.h"
 
 /* A home of its own for each test. */
 struct place {
-    char dir[64];
+    struct tmp_dir dir;
     struct client client;
 };
 
@@ -40,9 +41,8 @@ static int setup(void **state)
 {
     struct place *p = xcalloc(1, sizeof(*p));
 
-    snprintf(p->dir, sizeof(p->dir), "/tmp/cvx-client-XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-    setenv("XDG_RUNTIME_DIR", p->dir, 1);
+    tmp_dir_init(&p->dir);
+    setenv("XDG_RUNTIME_DIR", p->dir.path, 1);
     setenv("FAKE_BUILD", cvx_build, 1);
     setenv("FAKE_SESSIONS", "0", 1);
     setenv("FAKE_MODE", "", 1);
@@ -55,13 +55,12 @@ static int teardown(void **state)
     struct place *p = *state;
     struct err err = { 0 };
     struct client c = { 0 };
-    cleanup_free char *cmd = xasprintf("rm -rf '%s'", p->dir);
 
     if (client_open(&c, CLIENT_FIND, &err) == 0)
         client_quit(&c, &err);
     client_release(&c);
     client_release(&p->client);
-    assert_int_equal(system(cmd), 0);
+    tmp_dir_release(&p->dir);
     free(p);
     return 0;
 }
@@ -69,26 +68,17 @@ static int teardown(void **state)
 /* What the fakes were asked, since the test began. */
 static char *requests(struct place *p)
 {
-    cleanup_free char *path = xasprintf("%s/cvx/rackd.sock.log", p->dir);
+    cleanup_free char *path = tmp_dir_path(&p->dir, "cvx/rackd.sock.log");
     size_t len;
 
     return access(path, F_OK) < 0 ? xstrdup("") : golden_read(path, &len);
-}
-
-static unsigned mode_of(struct place *p, const char *name)
-{
-    cleanup_free char *path = xasprintf("%s/%s", p->dir, name);
-    struct stat st;
-
-    assert_int_equal(stat(path, &st), 0);
-    return st.st_mode & 07777;
 }
 
 static void without_rackd_nothing_runs_and_none_is_started(void **state)
 {
     struct place *p = *state;
     struct err err = { 0 };
-    cleanup_free char *log = xasprintf("%s/cvx/rackd.log", p->dir);
+    cleanup_free char *log = tmp_dir_path(&p->dir, "cvx/rackd.log");
 
     assert_int_equal(client_open_app(&p->client, "shop", &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
@@ -105,8 +95,8 @@ static void rackd_is_started_and_its_files_are_private(void **state)
     assert_int_equal(client_open(&p->client, CLIENT_START, &err), 0);
     asked = requests(p);
     assert_string_equal(asked, "started\nGET /version HTTP/1.1\n");
-    assert_int_equal(mode_of(p, "cvx"), 0700);
-    assert_int_equal(mode_of(p, "cvx/rackd.log"), 0600);
+    assert_int_equal(tmp_dir_mode(&p->dir, "cvx"), 0700);
+    assert_int_equal(tmp_dir_mode(&p->dir, "cvx/rackd.log"), 0600);
 }
 
 static void ten_clients_at_once_start_one_rackd(void **state)
@@ -167,7 +157,7 @@ static void a_rackd_that_dies_is_quoted_from_its_log(void **state)
     cleanup_free char *want =
         xasprintf("rackd ended before it listened: the last words\n"
                   "  its log: %s/cvx/rackd.log",
-                  p->dir);
+                  p->dir.path);
 
     setenv("FAKE_MODE", "crash", 1);
     assert_int_equal(client_open(&p->client, CLIENT_START, &err), -1);
@@ -191,7 +181,7 @@ static void a_directory_others_can_write_to_is_refused(void **state)
 {
     struct place *p = *state;
     struct err err = { 0 };
-    cleanup_free char *dir = xasprintf("%s/cvx", p->dir);
+    cleanup_free char *dir = tmp_dir_path(&p->dir, "cvx");
 
     assert_int_equal(mkdir(dir, 0700), 0);
     assert_int_equal(chmod(dir, 0777), 0);
@@ -204,7 +194,7 @@ static void a_link_instead_of_the_directory_is_refused(void **state)
 {
     struct place *p = *state;
     struct err err = { 0 };
-    cleanup_free char *dir = xasprintf("%s/cvx", p->dir);
+    cleanup_free char *dir = tmp_dir_path(&p->dir, "cvx");
 
     assert_int_equal(symlink("/tmp", dir), 0);
     assert_int_equal(client_open(&p->client, CLIENT_START, &err), -1);
@@ -215,12 +205,12 @@ static void a_directory_others_can_look_into_is_closed(void **state)
 {
     struct place *p = *state;
     struct err err = { 0 };
-    cleanup_free char *dir = xasprintf("%s/cvx", p->dir);
+    cleanup_free char *dir = tmp_dir_path(&p->dir, "cvx");
 
     assert_int_equal(mkdir(dir, 0755), 0);
     assert_int_equal(chmod(dir, 0755), 0);
     assert_int_equal(client_open(&p->client, CLIENT_START, &err), 0);
-    assert_int_equal(mode_of(p, "cvx"), 0700);
+    assert_int_equal(tmp_dir_mode(&p->dir, "cvx"), 0700);
 }
 
 static void any_umask_gives_the_same_modes(void **state)
@@ -229,16 +219,16 @@ static void any_umask_gives_the_same_modes(void **state)
     struct place *p = *state;
 
     for (int i = 0; i < 3; i++) {
-        cleanup_free char *clear = xasprintf("rm -rf '%s/cvx'", p->dir);
+        cleanup_free char *clear = xasprintf("rm -rf '%s/cvx'", p->dir.path);
         struct err err = { 0 };
         mode_t before = umask(masks[i]);
 
         if (client_open(&p->client, CLIENT_START, &err) < 0)
             fail_msg("%s", err.msg);
         umask(before);
-        assert_int_equal(mode_of(p, "cvx"), 0700);
-        assert_int_equal(mode_of(p, "cvx/rackd.lock"), 0600);
-        assert_int_equal(mode_of(p, "cvx/rackd.log"), 0600);
+        assert_int_equal(tmp_dir_mode(&p->dir, "cvx"), 0700);
+        assert_int_equal(tmp_dir_mode(&p->dir, "cvx/rackd.lock"), 0600);
+        assert_int_equal(tmp_dir_mode(&p->dir, "cvx/rackd.log"), 0600);
         client_quit(&p->client, &err);
         client_release(&p->client);
         assert_int_equal(system(clear), 0);
@@ -249,9 +239,9 @@ static void any_umask_gives_the_same_modes(void **state)
 static void assert_link_is_refused(struct place *p, const char *name,
                                    const char *text)
 {
-    cleanup_free char *dir = xasprintf("%s/cvx", p->dir);
+    cleanup_free char *dir = tmp_dir_path(&p->dir, "cvx");
     cleanup_free char *link = xasprintf("%s/%s", dir, name);
-    cleanup_free char *aim = xasprintf("%s/aim", p->dir);
+    cleanup_free char *aim = tmp_dir_path(&p->dir, "aim");
     struct err err = { 0 };
     struct stat st;
 
@@ -279,13 +269,13 @@ static void a_runtime_directory_that_is_not_there_means_home(void **state)
 {
     struct place *p = *state;
     struct err err = { 0 };
-    cleanup_free char *want = xasprintf("%s/.cvx/run", p->dir);
+    cleanup_free char *want = tmp_dir_path(&p->dir, ".cvx/run");
 
     setenv("XDG_RUNTIME_DIR", "/does/not/exist", 1);
-    setenv("HOME", p->dir, 1);
+    setenv("HOME", p->dir.path, 1);
     assert_int_equal(client_paths(&p->client, &err), 0);
     assert_string_equal(p->client.dir, want);
-    assert_int_equal(mode_of(p, ".cvx"), 0700);
+    assert_int_equal(tmp_dir_mode(&p->dir, ".cvx"), 0700);
 }
 
 static void an_idle_rackd_of_another_build_is_replaced(void **state)
@@ -426,6 +416,13 @@ static void wait_request(struct place *p, const char *line)
     fail_msg("never asked: %s", line);
 }
 
+/* Two within 50 ms are taken for one, so time has to pass before the next. */
+static void ctrl_c_again(const struct run *r)
+{
+    usleep(60000);
+    kill(r->pid, SIGINT);
+}
+
 static void ctrl_c_after_ready_tears_down_and_is_no_failure(void **state)
 {
     struct run r;
@@ -461,8 +458,7 @@ static void a_second_ctrl_c_asks_for_now(void **state)
     read_until(&r, "ready in");
     kill(r.pid, SIGINT);
     wait_request(*state, "POST /sessions/s1/stop HTTP/1.1\n");
-    usleep(60000); /* two at once are one */
-    kill(r.pid, SIGINT);
+    ctrl_c_again(&r);
     read_until(&r, "removed 2 containers");
     wait_request(*state, "POST /sessions/s1/stop?now=1 HTTP/1.1\n");
     assert_int_equal(exit_status(&r), 0);
@@ -476,11 +472,9 @@ static void a_third_ctrl_c_leaves_at_once(void **state)
     read_until(&r, "ready in");
     kill(r.pid, SIGINT);
     wait_request(*state, "POST /sessions/s1/stop HTTP/1.1\n");
-    usleep(60000);
-    kill(r.pid, SIGINT);
+    ctrl_c_again(&r);
     wait_request(*state, "POST /sessions/s1/stop?now=1 HTTP/1.1\n");
-    usleep(60000);
-    kill(r.pid, SIGINT);
+    ctrl_c_again(&r);
     assert_int_equal(exit_status(&r), 130);
 }
 

@@ -6,7 +6,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <cmocka.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,10 +15,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/context.h"
+#include "support/tmp_dir.h"
 
 /* A directory to pack, removed at the end. */
 struct fix {
-    char dir[64];
+    struct tmp_dir dir;
     int fd;
     char *name;
     struct err err;
@@ -30,26 +30,17 @@ static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/context-XXXXXX");
-    *state = f;
+    tmp_dir_init(&f->dir);
     f->fd = -1;
-    return mkdtemp(f->dir) == NULL ? -1 : 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
+    *state = f;
+    return 0;
 }
 
 static int teardown(void **state)
 {
     struct fix *f = *state;
 
-    nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tmp_dir_release(&f->dir);
     if (f->fd >= 0)
         close(f->fd);
     free(f->name);
@@ -58,24 +49,9 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A file with its directories. */
 static void put(struct fix *f, const char *path, const char *text)
 {
-    cleanup_free char *full = xasprintf("%s/%s", f->dir, path);
-    FILE *file;
-
-    for (char *p = full + strlen(f->dir) + 1; *p != '\0'; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        mkdir(full, 0755);
-        *p = '/';
-    }
-    file = fopen(full, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    chmod(full, 0644);
+    tmp_dir_put(&f->dir, path, text, 0644);
 }
 
 /* "path mode=text" a line; directories end in '/', links have "->". */
@@ -102,13 +78,13 @@ static void list_tar(struct fix *f, struct archive *a)
     archive_read_free(a);
 }
 
-static int pack(struct fix *f, const char *dockerfile,
-                const struct strv *replace)
+static int pack_in(struct fix *f, const char *below, const char *dockerfile,
+                   const struct strv *replace)
 {
+    cleanup_free char *dir = tmp_dir_path(&f->dir, below);
     struct archive *a;
 
-    if (context_pack(&f->fd, &f->name, f->dir, dockerfile, replace, &f->err) <
-        0)
+    if (context_pack(&f->fd, &f->name, dir, dockerfile, replace, &f->err) < 0)
         return -1;
     assert_int_equal(lseek(f->fd, 0, SEEK_SET), 0);
     a = archive_read_new();
@@ -118,12 +94,18 @@ static int pack(struct fix *f, const char *dockerfile,
     return 0;
 }
 
+static int pack(struct fix *f, const char *dockerfile,
+                const struct strv *replace)
+{
+    return pack_in(f, "", dockerfile, replace);
+}
+
 static void entries_are_sorted_and_keep_modes_and_links(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *link = xasprintf("%s/z", f->dir);
-    cleanup_free char *run = xasprintf("%s/b/run.sh", f->dir);
-    cleanup_free char *empty = xasprintf("%s/empty", f->dir);
+    cleanup_free char *link = tmp_dir_path(&f->dir, "z");
+    cleanup_free char *run = tmp_dir_path(&f->dir, "b/run.sh");
+    cleanup_free char *empty = tmp_dir_path(&f->dir, "empty");
 
     put(f, "Dockerfile", "FROM scratch\n");
     put(f, "b/run.sh", "#!");
@@ -207,23 +189,19 @@ static void dockerfile_may_have_its_own_ignore_file(void **state)
 static void dockerfile_outside_of_the_context_is_put_in(void **state)
 {
     struct fix *f = *state;
-    char outer[64];
 
     put(f, "outer.Dockerfile", "OUT");
     put(f, "app/x", "1");
-    snprintf(outer, sizeof(outer), "%s", f->dir);
-    snprintf(f->dir, sizeof(f->dir), "%.55s/app", outer);
-    assert_int_equal(pack(f, "../outer.Dockerfile", NULL), 0);
+    assert_int_equal(pack_in(f, "app", "../outer.Dockerfile", NULL), 0);
     assert_string_equal(f->name, ".cvx.Dockerfile");
     assert_string_equal(str_c(&f->list), "x 644=1\n.cvx.Dockerfile 644=OUT\n");
-    snprintf(f->dir, sizeof(f->dir), "%s", outer);
 }
 
 static void missing_dockerfile_says_which(void **state)
 {
     struct fix *f = *state;
     cleanup_free char *want =
-        xasprintf("%s/Dockerfile: there is no such Dockerfile", f->dir);
+        tmp_dir_path(&f->dir, "Dockerfile: there is no such Dockerfile");
 
     put(f, "x", "");
     assert_int_equal(pack(f, NULL, NULL), -1);

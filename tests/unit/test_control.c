@@ -7,7 +7,6 @@
 
 #include <cjson/cJSON.h>
 #include <cmocka.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +15,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/httpc.h"
-#include "support/looptest.h"
+#include "support/loop_fix.h"
 
 struct fix {
-    uv_loop_t loop;
-    char path[64];
+    struct loop_fix base;
     struct web *control;
     struct httpc *client;
     struct httpc_req *asking;
@@ -97,17 +95,14 @@ static const struct web_route routes[] = {
 static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
-    cleanup_free char *endpoint = NULL;
 
-    signal(SIGPIPE, SIG_IGN);
-    uv_loop_init(&f->loop);
-    snprintf(f->path, sizeof(f->path), "/tmp/control-%d.sock", (int)getpid());
-    endpoint = xasprintf("unix://%s", f->path);
+    loop_fix_init(&f->base);
     *state = f;
-    if (web_new(&f->control, &f->loop, routes, f, &f->err) < 0 ||
-        web_listen(f->control, f->path, &f->err) < 0)
+    if (web_new(&f->control, &f->base.loop, routes, f, &f->err) < 0 ||
+        web_listen(f->control, f->base.path, &f->err) < 0)
         return -1;
-    return httpc_new(&f->client, &f->loop, endpoint, NULL, &f->err);
+    return httpc_new(&f->client, &f->base.loop, f->base.endpoint, NULL,
+                     &f->err);
 }
 
 static void on_control_closed(void *user)
@@ -125,11 +120,11 @@ static int teardown(void **state)
     struct fix *f = *state;
 
     httpc_close(f->client, on_client_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->client_closed, 1000));
+    WAIT_FOR(&f->base.loop, f->client_closed);
     if (!f->web_closed)
         web_close(f->control, on_control_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->web_closed, 1000));
-    assert_true(loop_ends_clean(&f->loop));
+    WAIT_FOR(&f->base.loop, f->web_closed);
+    loop_fix_release(&f->base);
     str_release(&f->log);
     str_release(&f->got);
     free(f);
@@ -174,21 +169,19 @@ static void call(struct fix *f, const char *method, const char *path,
                  const char *json)
 {
     ask(f, method, path, json);
-    assert_true(loop_run_until(&f->loop, &f->done, 2000));
+    WAIT_FOR(&f->base.loop, f->done);
 }
 
 static void wait_held(struct fix *f)
 {
-    for (int i = 0; i < 200 && f->held == NULL; i++)
-        loop_run_for(&f->loop, 5);
-    assert_non_null(f->held);
+    WAIT_FOR(&f->base.loop, f->held != NULL);
 }
 
 static void hang_up(struct fix *f)
 {
     httpc_cancel(f->asking);
     f->asking = NULL;
-    loop_run_for(&f->loop, 50);
+    WAIT_FOR(&f->base.loop, web_clients(f->control) == 0);
 }
 
 /* ---- tests ----------------------------------------------------------------
@@ -279,7 +272,7 @@ static void stream_is_a_line_an_event(void **state)
     web_event(f->held, e);
     web_event_text(f->held, "{\"type\":\"two\"}\n", 15);
     web_end(f->held);
-    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    WAIT_FOR(&f->base.loop, f->done);
     assert_int_equal(f->status, 200);
     assert_string_equal(str_c(&f->got),
                         "{\"type\":\"one\"}\n{\"type\":\"two\"}\n");
@@ -317,7 +310,7 @@ static void late_answer_reaches_a_client_that_waits(void **state)
     wait_held(f);
     assert_string_equal(web_query(f->held, "x"), "1");
     web_error(f->held, 500, "x\"y\n");
-    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    WAIT_FOR(&f->base.loop, f->done);
     assert_string_equal(str_c(&f->got), "{\"error\":\"x\\\"y\\n\"}");
 }
 
@@ -333,10 +326,10 @@ static void writer_is_told_when_all_is_taken(void **state)
         web_event_text(f->held, big, WEB_HIGH_WATER);
     web_on_drain(f->held, on_drained, f);
     assert_false(f->drained);
-    assert_true(loop_run_until(&f->loop, &f->drained, 5000));
+    WAIT_FOR(&f->base.loop, f->drained);
     assert_int_equal(web_queued(f->held), 0);
     web_end(f->held);
-    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    WAIT_FOR(&f->base.loop, f->done);
 }
 
 static void close_drops_clients_and_tells_streams(void **state)
@@ -347,9 +340,9 @@ static void close_drops_clients_and_tells_streams(void **state)
     wait_held(f);
     assert_int_equal(web_clients(f->control), 1);
     web_close(f->control, on_control_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->web_closed, 1000));
+    WAIT_FOR(&f->base.loop, f->web_closed);
     assert_true(f->gone);
-    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    WAIT_FOR(&f->base.loop, f->done);
     assert_int_not_equal(f->err.code, ERR_NONE);
 }
 

@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,10 +18,11 @@
 #include "base/strv.h"
 #include "engine/engine.h"
 #include "engine/find.h"
+#include "support/tmp_dir.h"
 
 /* A home of its own, removed at the end. */
 struct fix {
-    char home[64];
+    struct tmp_dir home;
     struct env env;
     char *out, *why;
     struct err err;
@@ -35,23 +35,12 @@ static int setup(void **state)
     struct fix *f = xcalloc(1, sizeof(*f));
     cleanup_free char *run = NULL;
 
-    snprintf(f->home, sizeof(f->home), "/tmp/find-XXXXXX");
-    if (mkdtemp(f->home) == NULL)
-        return -1;
-    run = xasprintf("%s/run", f->home);
-    env_set(&f->env, "HOME", f->home, "test");
+    tmp_dir_init(&f->home);
+    run = tmp_dir_path(&f->home, "run");
+    env_set(&f->env, "HOME", f->home.path, "test");
     env_set(&f->env, "XDG_RUNTIME_DIR", run, "test");
     *state = f;
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
 }
 
 static int teardown(void **state)
@@ -60,7 +49,7 @@ static int teardown(void **state)
 
     for (size_t i = 0; i < f->socket_count; i++)
         close(f->sockets[i]);
-    nftw(f->home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tmp_dir_release(&f->home);
     env_release(&f->env);
     free(f->out);
     free(f->why);
@@ -68,34 +57,14 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The directories of `path` below the home, then the path itself. */
-static char *make_parents(struct fix *f, const char *path)
-{
-    char *full = xasprintf("%s/%s", f->home, path);
-
-    for (char *p = full + strlen(f->home) + 1; *p != '\0'; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        mkdir(full, 0755);
-        *p = '/';
-    }
-    return full;
-}
-
 static void put_file(struct fix *f, const char *path, const char *text)
 {
-    cleanup_free char *full = make_parents(f, path);
-    FILE *file = fopen(full, "w");
-
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    tmp_dir_put(&f->home, path, text, 0644);
 }
 
 static void put_socket(struct fix *f, const char *path, bool listens)
 {
-    cleanup_free char *full = make_parents(f, path);
+    cleanup_free char *full = tmp_dir_parents(&f->home, path);
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -194,7 +163,7 @@ static void docker_context_wins_over_the_current_one(void **state)
 static void docker_config_moves_the_contexts(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *dir = xasprintf("%s/.docker", f->home);
+    cleanup_free char *dir = tmp_dir_path(&f->home, ".docker");
 
     put_context(f, "tcp://10.0.0.2:2376");
     env_set(&f->env, "HOME", "/nonexistent", "test");
@@ -282,7 +251,7 @@ static int find_at_home(struct fix *f)
 
     engine_candidates(&all, &f->env);
     for (size_t i = 0; i < all.len; i++) {
-        if (str_starts(all.v[i], f->home))
+        if (str_starts(all.v[i], f->home.path))
             strv_add(&ours, all.v[i]);
     }
     return find_socket(&f->out, &ours, &f->err);
@@ -292,7 +261,7 @@ static void dead_socket_does_not_hide_one_that_answers(void **state)
 {
     struct fix *f = *state;
     cleanup_free char *want =
-        xasprintf("unix://%s/run/podman/podman.sock", f->home);
+        xasprintf("unix://%s/run/podman/podman.sock", f->home.path);
 
     put_socket(f, "run/docker.sock", false);
     put_file(f, ".rd/docker.sock", "a file is no socket");
@@ -304,7 +273,8 @@ static void dead_socket_does_not_hide_one_that_answers(void **state)
 static void dead_socket_is_taken_where_none_answers(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *want = xasprintf("unix://%s/run/docker.sock", f->home);
+    cleanup_free char *want =
+        xasprintf("unix://%s/run/docker.sock", f->home.path);
 
     put_socket(f, "run/docker.sock", false);
     assert_int_equal(find_at_home(f), 0);
@@ -326,7 +296,7 @@ static void tls_comes_from_the_cert_path(void **state)
 {
     struct fix *f = *state;
     struct find_tls tls = { 0 };
-    cleanup_free char *dir = xasprintf("%s/certs", f->home);
+    cleanup_free char *dir = tmp_dir_path(&f->home, "certs");
     cleanup_free char *ca = xasprintf("%s/ca.pem", dir);
 
     env_set(&f->env, "DOCKER_CERT_PATH", dir, "test");

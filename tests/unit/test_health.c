@@ -13,7 +13,7 @@
 #include "probe/health.h"
 #include "support/fake_tcp.h"
 #include "support/fake_tls.h"
-#include "support/looptest.h"
+#include "support/loop_fix.h"
 
 #define OK_200                                                                 \
     {                                                                          \
@@ -27,7 +27,7 @@
 #define FAILS SAYS("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
 
 struct fix {
-    uv_loop_t loop;
+    struct loop_fix base;
     struct fake_tcp *server;
     struct health *health;
     bool told, well;
@@ -55,7 +55,7 @@ static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
 
-    uv_loop_init(&f->loop);
+    loop_fix_init(&f->base);
     f->spec = (struct health_spec){ .host = "127.0.0.1",
                                     .scheme = "http",
                                     .path = "/check",
@@ -74,7 +74,7 @@ static int teardown(void **state)
     health_cancel(f->health);
     if (f->server != NULL)
         fake_tcp_close(f->server);
-    assert_true(loop_ends_clean(&f->loop));
+    loop_fix_release(&f->base);
     free(f);
     return 0;
 }
@@ -82,24 +82,25 @@ static int teardown(void **state)
 static void start(struct fix *f, int port)
 {
     f->spec.port = port;
-    f->health = health_start(&f->loop, &f->spec);
+    f->health = health_start(&f->base.loop, &f->spec);
     assert_false(f->told); /* never from inside health_start() */
 }
 
 static void serve(struct fix *f, const struct fake_answer *answers, int count)
 {
-    f->server = fake_tcp_new(&f->loop, 0, answers, count);
+    f->server = fake_tcp_new(&f->base.loop, 0, answers, count);
     start(f, fake_tcp_port(f->server));
 }
 
+/* Some intervals, in which nothing may be told. */
 static void wait_ms(struct fix *f, unsigned ms)
 {
-    loop_run_for(&f->loop, ms);
+    loop_run_for(&f->base.loop, ms);
 }
 
 static void expect_told(struct fix *f, bool well, const char *why)
 {
-    assert_true(loop_run_until(&f->loop, &f->told, 2000));
+    WAIT_FOR(&f->base.loop, f->told);
     assert_int_equal(f->well, well);
     assert_string_equal(f->why, why);
     f->told = false;
@@ -150,7 +151,7 @@ static void it_is_asked_often_until_the_first_success(void **state)
     f->spec.interval_ms = 5000;
     serve(f, answers, 4);
     /* 20 + 40 + 80 ms, not three intervals. */
-    assert_true(loop_run_until(&f->loop, &f->told, 1500));
+    assert_true(loop_run_until(&f->base.loop, &f->told, 1500));
     assert_true(f->well);
     wait_ms(f, 300);
     assert_int_equal(fake_tcp_conns(f->server), 4); /* now per interval */
@@ -165,9 +166,9 @@ a_service_is_unwell_after_three_failures_an_interval_apart(void **state)
 
     f->spec.interval_ms = 150;
     serve(f, answers, 1);
-    began = uv_now(&f->loop);
+    began = uv_now(&f->base.loop);
     expect_told(f, false, "HTTP 503");
-    assert_true(uv_now(&f->loop) - began >= 300);
+    assert_true(uv_now(&f->base.loop) - began >= 300);
     assert_string_equal(health_last_error(f->health), "HTTP 503");
     wait_ms(f, 300);
     assert_int_equal(f->calls, 1);
@@ -181,9 +182,9 @@ static void failures_within_the_grace_do_not_count(void **state)
 
     f->spec.grace_ms = 400;
     serve(f, answers, 1);
-    began = uv_now(&f->loop);
+    began = uv_now(&f->base.loop);
     expect_told(f, false, "HTTP 503");
-    assert_true(uv_now(&f->loop) - began >= 400 + 2 * 60);
+    assert_true(uv_now(&f->base.loop) - began >= 400 + 2 * 60);
 }
 
 static void two_failures_are_forgiven(void **state)
@@ -193,9 +194,7 @@ static void two_failures_are_forgiven(void **state)
     struct fix *f = *state;
 
     serve(f, answers, 7);
-    for (int i = 0; i < 100 && fake_tcp_conns(f->server) < 8; i++)
-        wait_ms(f, 50);
-    assert_true(fake_tcp_conns(f->server) >= 8);
+    WAIT_FOR(&f->base.loop, fake_tcp_conns(f->server) >= 8);
     assert_int_equal(f->calls, 1);
     assert_true(f->well);
 }
@@ -286,7 +285,7 @@ static void the_verdict_does_not_wait_for_an_endless_body(void **state)
 
     f->spec.timeout_ms = 5000;
     serve(f, answers, 1);
-    assert_true(loop_run_until(&f->loop, &f->told, 2000));
+    WAIT_FOR(&f->base.loop, f->told);
     assert_true(f->well);
     assert_int_equal(fake_tcp_open(f->server), 1); /* it is drained */
 }
@@ -406,7 +405,7 @@ static void an_ipv6_address_is_asked(void **state)
 
     f->spec.host = "::1";
     start(f, fake_tcp_dead_port());
-    assert_true(loop_run_until(&f->loop, &f->told, 2000));
+    assert_true(loop_run_until(&f->base.loop, &f->told, 2000));
     assert_string_not_equal(f->why, "not an address");
 }
 
@@ -492,12 +491,12 @@ static void cancel_is_possible_at_every_moment(void **state)
     struct fix *f = *state;
 
     f->spec.interval_ms = 10000;
-    f->server = fake_tcp_new(&f->loop, 0, answers, 1);
+    f->server = fake_tcp_new(&f->base.loop, 0, answers, 1);
     for (int i = 0; i < 40; i++) {
         f->spec.scheme = i % 2 == 0 ? "http" : "https";
         start(f, fake_tcp_port(f->server));
         for (int turns = 0; turns < i; turns++)
-            uv_run(&f->loop, UV_RUN_NOWAIT);
+            uv_run(&f->base.loop, UV_RUN_NOWAIT);
         health_cancel(f->health);
     }
     f->health = NULL;

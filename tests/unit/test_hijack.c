@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +14,7 @@
 #include "net/hijack.h"
 #include "net/httpd.h"
 #include "support/fake_unix.h"
-#include "support/looptest.h"
+#include "support/loop_fix.h"
 
 #define UPGRADED                                                               \
     "HTTP/1.1 101 UPGRADED\r\nContent-Type: "                                  \
@@ -51,8 +50,7 @@ static const struct fake_rule rules[] = {
 };
 
 struct fix {
-    uv_loop_t loop;
-    char path[64], endpoint[80];
+    struct loop_fix base;
     struct fake_unix *fake;
     struct httpd *server;
     struct hijack *h;
@@ -111,11 +109,8 @@ static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
 
-    signal(SIGPIPE, SIG_IGN);
-    uv_loop_init(&f->loop);
-    snprintf(f->path, sizeof(f->path), "/tmp/hijack-%d.sock", (int)getpid());
-    snprintf(f->endpoint, sizeof(f->endpoint), "unix://%s", f->path);
-    f->fake = fake_unix_new(&f->loop, f->path, rules);
+    loop_fix_init(&f->base);
+    f->fake = fake_unix_new(&f->base.loop, f->base.path, rules);
     fake_unix_set_raw(f->fake);
     *state = f;
     return 0;
@@ -130,69 +125,65 @@ static int teardown(void **state)
     if (f->server != NULL)
         httpd_close(f->server, NULL, NULL);
     fake_unix_close(f->fake);
-    assert_true(loop_ends_clean(&f->loop));
+    loop_fix_release(&f->base);
     assert_true(f->ends <= 1);
-    unlink(f->path);
     str_release(&f->data);
     free(f);
     return 0;
 }
 
+/* For what must not happen meanwhile. */
 static void run_ms(struct fix *f, unsigned ms)
 {
-    loop_run_for(&f->loop, ms);
+    loop_run_for(&f->base.loop, ms);
 }
 
 static void start_at(struct fix *f, const char *endpoint, const char *path,
                      const char *json)
 {
-    f->h = hijack_start(&f->loop, &(struct hijack_spec){ .endpoint = endpoint,
-                                                         .path = path,
-                                                         .json = json,
-                                                         .on_open = on_open,
-                                                         .on_data = on_data,
-                                                         .on_end = on_end,
-                                                         .user = f });
+    f->h =
+        hijack_start(&f->base.loop, &(struct hijack_spec){ .endpoint = endpoint,
+                                                           .path = path,
+                                                           .json = json,
+                                                           .on_open = on_open,
+                                                           .on_data = on_data,
+                                                           .on_end = on_end,
+                                                           .user = f });
     assert_int_equal(f->opens + f->ends, 0); /* never from inside */
 }
 
 static void start(struct fix *f, const char *path)
 {
-    start_at(f, f->endpoint, path, NULL);
+    start_at(f, f->base.endpoint, path, NULL);
 }
 
 static void open_to(struct fix *f, const char *path)
 {
     start(f, path);
-    assert_true(loop_run_until(&f->loop, &f->opened, 5000));
+    WAIT_FOR(&f->base.loop, f->opened);
 }
 
-static bool gets(struct fix *f, const char *text)
+static void gets(struct fix *f, const char *text)
 {
-    for (int i = 0; i < 500; i++) {
-        if (strcmp(str_c(&f->data), text) == 0)
-            return true;
-        run_ms(f, 10);
-    }
-    print_message("got: %s\n", str_c(&f->data));
-    return false;
+    WAIT_FOR(&f->base.loop, strcmp(str_c(&f->data), text) == 0);
 }
 
-static bool server_gets(struct fix *f, const char *text)
+static void server_gets(struct fix *f, const char *text)
 {
-    for (int i = 0; i < 500; i++) {
-        if (strcmp(fake_unix_raw(f->fake, NULL), text) == 0)
-            return true;
-        run_ms(f, 10);
-    }
-    print_message("server got: %s\n", fake_unix_raw(f->fake, NULL));
-    return false;
+    WAIT_FOR(&f->base.loop, strcmp(fake_unix_raw(f->fake, NULL), text) == 0);
+}
+
+/* The server sees the end of our side. */
+static void server_gets_end(struct fix *f)
+{
+    WAIT_FOR(&f->base.loop, fake_unix_eofs(f->fake) > 0);
+    assert_int_equal(fake_unix_eofs(f->fake), 1);
 }
 
 static void ends_with(struct fix *f, const char *path, enum err_code code)
 {
     start(f, path);
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_int_equal(f->err.code, code);
     assert_int_equal(f->opens, 0);
     assert_int_equal(f->datas, 0);
@@ -204,10 +195,10 @@ static void bytes_go_both_ways(void **state)
 
     open_to(f, "/attach");
     assert_int_equal(hijack_write(f->h, "a\0b", 3), 0);
-    run_ms(f, 20);
+    server_gets(f, "a");
     assert_memory_equal(fake_unix_raw(f->fake, NULL), "a\0b", 3);
     fake_unix_send(f->fake, "answer", 6);
-    assert_true(gets(f, "answer"));
+    gets(f, "answer");
     assert_int_equal(f->ends, 0);
 }
 
@@ -215,8 +206,8 @@ static void request_asks_for_the_upgrade(void **state)
 {
     struct fix *f = *state;
 
-    start_at(f, f->endpoint, "/attach", "{\"Tty\":false}");
-    assert_true(loop_run_until(&f->loop, &f->opened, 5000));
+    start_at(f, f->base.endpoint, "/attach", "{\"Tty\":false}");
+    WAIT_FOR(&f->base.loop, f->opened);
     assert_string_equal(fake_unix_last(f->fake, NULL),
                         "POST /attach HTTP/1.1\r\nHost: engine\r\n"
                         "Connection: Upgrade\r\nUpgrade: tcp\r\n"
@@ -230,9 +221,9 @@ static void bytes_behind_the_head_are_kept(void **state)
     struct fix *f = *state;
 
     open_to(f, "/talks");
-    assert_true(gets(f, "hello"));
+    gets(f, "hello");
     fake_unix_send(f->fake, " again", 6);
-    assert_true(gets(f, "hello again"));
+    gets(f, "hello again");
 }
 
 static void answer_200_is_a_raw_stream_too(void **state)
@@ -240,7 +231,7 @@ static void answer_200_is_a_raw_stream_too(void **state)
     struct fix *f = *state;
 
     open_to(f, "/plain");
-    assert_true(gets(f, "raw"));
+    gets(f, "raw");
 }
 
 static void answer_100_is_skipped(void **state)
@@ -248,7 +239,7 @@ static void answer_100_is_skipped(void **state)
     struct fix *f = *state;
 
     open_to(f, "/continue");
-    assert_true(gets(f, "late"));
+    gets(f, "late");
     assert_int_equal(f->opens, 1);
 }
 
@@ -257,7 +248,7 @@ static void end_of_the_peer_is_no_error(void **state)
     struct fix *f = *state;
 
     start(f, "/short");
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_string_equal(str_c(&f->data), "bye"); /* all of it, first */
     assert_int_equal(f->opens, 1);
     assert_int_equal(f->err.code, ERR_NONE);
@@ -270,7 +261,7 @@ static void killed_engine_ends_the_stream(void **state)
 
     open_to(f, "/attach");
     fake_unix_drop(f->fake);
-    assert_true(loop_run_until(&f->loop, &f->ended, 2000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_int_equal(f->ends, 1);
 }
 
@@ -281,19 +272,19 @@ static void half_close_ends_only_our_side(void **state)
 
     open_to(f, "/attach");
     hijack_write(f->h, "input", 5);
-    run_ms(f, 20);
+    server_gets(f, "input");
+    run_ms(f, 20); /* an end would come behind it */
     assert_int_equal(fake_unix_eofs(f->fake), 0);
     hijack_shutdown(f->h);
     hijack_shutdown(f->h); /* twice is once */
     assert_int_equal(hijack_write(f->h, "more", 4), 0);
-    run_ms(f, 20);
-    assert_int_equal(fake_unix_eofs(f->fake), 1);
+    server_gets_end(f);
     assert_string_equal(fake_unix_raw(f->fake, NULL), "input");
     fake_unix_send(f->fake, "output", 6);
-    assert_true(gets(f, "output"));
+    gets(f, "output");
     assert_int_equal(f->ends, 0);
     fake_unix_drop(f->fake);
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_int_equal(f->err.code, ERR_NONE);
 }
 
@@ -305,9 +296,8 @@ static void bytes_written_early_are_sent_when_open(void **state)
     assert_int_equal(hijack_write(f->h, "early ", 6), 6);
     hijack_write(f->h, "bird", 4);
     hijack_shutdown(f->h);
-    assert_true(server_gets(f, "early bird"));
-    run_ms(f, 20);
-    assert_int_equal(fake_unix_eofs(f->fake), 1);
+    server_gets(f, "early bird");
+    server_gets_end(f);
     assert_string_equal(strstr(fake_unix_last(f->fake, NULL), "\r\n\r\n"),
                         "\r\n\r\n");
 }
@@ -322,11 +312,9 @@ static void half_close_waits_for_what_is_queued(void **state)
     assert_true(hijack_write(f->h, big, size / 2) > size / 4);
     hijack_write(f->h, big, size / 2); /* waits behind the first */
     hijack_shutdown(f->h);
-    for (int i = 0; i < 500 && fake_unix_eofs(f->fake) == 0; i++)
-        run_ms(f, 10);
+    server_gets_end(f);
     fake_unix_raw(f->fake, &len);
     assert_int_equal(len, size);
-    assert_int_equal(fake_unix_eofs(f->fake), 1);
 }
 
 static void http_error_tells_what_the_engine_said(void **state)
@@ -378,7 +366,7 @@ static void end_before_the_answer_is_unavailable(void **state)
 
     ends_with(f, "/hangup", ERR_UNAVAILABLE);
     assert_int_equal(f->status, 0);
-    assert_non_null(strstr(f->err.msg, f->path));
+    assert_non_null(strstr(f->err.msg, f->base.path));
 }
 
 static void end_inside_the_head_is_unavailable(void **state)
@@ -396,9 +384,9 @@ static void missing_socket_is_unavailable(void **state)
     struct fix *f = *state;
     char want[128];
 
-    unlink(f->path);
+    unlink(f->base.path);
     ends_with(f, "/attach", ERR_UNAVAILABLE);
-    snprintf(want, sizeof(want), "no such file: %s", f->path);
+    snprintf(want, sizeof(want), "no such file: %s", f->base.path);
     assert_string_equal(f->err.msg, want);
 }
 
@@ -407,12 +395,12 @@ static void bad_endpoints_end_from_the_loop(void **state)
     struct fix *f = *state;
 
     start_at(f, "https://host:1", "/attach", NULL);
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_int_equal(f->err.code, ERR_INVALID);
     f->ended = false;
     f->ends = 0;
     start_at(f, "nonsense", "/attach", NULL);
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_int_equal(f->err.code, ERR_INVALID);
 }
 
@@ -446,7 +434,7 @@ static void closed_in_on_data_calls_nobody_again(void **state)
 
     f->close_in_data = true;
     open_to(f, "/talks");
-    assert_true(loop_run_until(&f->loop, &f->saw_data, 5000));
+    WAIT_FOR(&f->base.loop, f->saw_data);
     f->h = NULL;
     fake_unix_send(f->fake, "more", 4);
     run_ms(f, 30);
@@ -461,7 +449,7 @@ static void closing_in_on_end_is_harmless(void **state)
     f->close_in_end = true;
     ends_with(f, "/missing", ERR_NOT_FOUND);
     run_ms(f, 10);
-    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->ends, 1); /* and not again */
 }
 
 static void writing_in_on_open_works(void **state)
@@ -470,7 +458,7 @@ static void writing_in_on_open_works(void **state)
 
     f->write_in_open = true;
     open_to(f, "/attach");
-    assert_true(server_gets(f, "ping"));
+    server_gets(f, "ping");
 }
 
 static void paused_stream_waits_and_loses_nothing(void **state)
@@ -484,7 +472,7 @@ static void paused_stream_waits_and_loses_nothing(void **state)
     assert_int_equal(f->datas, 0);
     hijack_pause(f->h, false);
     assert_int_equal(f->datas, 0); /* not from inside */
-    assert_true(gets(f, "hello-later"));
+    gets(f, "hello-later");
     hijack_pause(f->h, true);
     fake_unix_send(f->fake, "-end", 4);
     run_ms(f, 30);
@@ -494,7 +482,7 @@ static void paused_stream_waits_and_loses_nothing(void **state)
     run_ms(f, 30);
     assert_string_equal(str_c(&f->data), "hello-later");
     hijack_pause(f->h, false);
-    assert_true(gets(f, "hello-later-end"));
+    gets(f, "hello-later-end");
 }
 
 static void pausing_holds_the_server_back(void **state)
@@ -506,11 +494,10 @@ static void pausing_holds_the_server_back(void **state)
     f->pause_in_open = true;
     open_to(f, "/attach");
     fake_unix_send(f->fake, big, size);
-    run_ms(f, 30);
+    run_ms(f, 30); /* all that is taken has been by now */
     assert_true(fake_unix_queued(f->fake) > size / 2);
     hijack_pause(f->h, false);
-    for (int i = 0; i < 500 && f->data.len < size; i++)
-        run_ms(f, 10);
+    WAIT_FOR(&f->base.loop, f->data.len >= size);
     assert_int_equal(f->data.len, size);
 }
 
@@ -525,9 +512,7 @@ static void queue_tells_its_length(void **state)
     second = hijack_write(f->h, "x", 1);
     assert_true(first > 0 && first <= size);
     assert_int_equal(second, first + 1);
-    for (int i = 0; i < 500 && hijack_write(f->h, "", 0) > 0; i++)
-        run_ms(f, 10);
-    assert_int_equal(hijack_write(f->h, "", 0), 0);
+    WAIT_FOR(&f->base.loop, hijack_write(f->h, "", 0) == 0);
 }
 
 /* A process that ended reads no input; its last words must not be lost. */
@@ -539,12 +524,12 @@ static void output_is_read_after_input_broke(void **state)
     open_to(f, "/attach");
     fake_unix_send(f->fake, "last words", 10);
     fake_unix_drop(f->fake);
-    run_ms(f, 20);
+    WAIT_FOR(&f->base.loop, fake_unix_open(f->fake) == 0);
     hijack_write(f->h, "x", 1);
     hijack_write(f->h, "x", 1);
-    run_ms(f, 20);
+    run_ms(f, 20); /* both have failed by now, and that says nothing */
     hijack_pause(f->h, false);
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_string_equal(str_c(&f->data), "last words");
 }
 
@@ -558,7 +543,8 @@ static void listen_tcp(struct fix *f, int *port)
 {
     struct err err;
 
-    assert_int_equal(httpd_new(&f->server, &f->loop, on_request, f, &err), 0);
+    assert_int_equal(httpd_new(&f->server, &f->base.loop, on_request, f, &err),
+                     0);
     assert_int_equal(httpd_listen_tcp(f->server, port, &err), 0);
 }
 
@@ -575,7 +561,7 @@ static void tcp_endpoints_are_reached_by_address_and_name(void **state)
         f->ended = false;
         f->ends = 0;
         start_at(f, endpoint, "/x", NULL);
-        assert_true(loop_run_until(&f->loop, &f->ended, 3000));
+        WAIT_FOR(&f->base.loop, f->ended);
         assert_string_equal(f->err.msg, "over tcp");
     }
 }
@@ -585,7 +571,7 @@ static void closed_tcp_port_is_refused(void **state)
     struct fix *f = *state;
 
     start_at(f, "tcp://127.0.0.1:1", "/x", NULL);
-    assert_true(loop_run_until(&f->loop, &f->ended, 5000));
+    WAIT_FOR(&f->base.loop, f->ended);
     assert_string_equal(f->err.msg, "connection refused: 127.0.0.1:1");
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
 }
@@ -595,7 +581,7 @@ static void unknown_host_is_unavailable(void **state)
     struct fix *f = *state;
 
     start_at(f, "tcp://no-such-host.invalid:1", "/x", NULL);
-    assert_true(loop_run_until(&f->loop, &f->ended, 20000));
+    assert_true(loop_run_until(&f->base.loop, &f->ended, 20000));
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
 }
 
@@ -604,7 +590,7 @@ static void closed_during_the_lookup_calls_nobody(void **state)
     struct fix *f = *state;
 
     start_at(f, "tcp://localhost:1", "/x", NULL);
-    uv_run(&f->loop, UV_RUN_NOWAIT);
+    uv_run(&f->base.loop, UV_RUN_NOWAIT);
     hijack_close(f->h);
     f->h = NULL;
     run_ms(f, 100);

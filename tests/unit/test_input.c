@@ -16,10 +16,11 @@
 #include "base/mem.h"
 #include "plan/plan.h"
 #include "store/store.h"
+#include "support/tmp_dir.h"
 
-/* A directory /tmp/input.X/My_App with a convox.yml, and an empty store. */
+/* A directory My_App with a convox.yml, and an empty store beside it. */
 struct fix {
-    char root[64];
+    struct tmp_dir root;
     char *dir;
     struct store store;
     struct input in;
@@ -29,24 +30,18 @@ struct fix {
 
 static void write_file(const struct fix *f, const char *name, const char *text)
 {
-    cleanup_free char *path = xasprintf("%s/%s", f->dir, name);
-    FILE *out = fopen(path, "we");
+    cleanup_free char *inside = xasprintf("My_App/%s", name);
 
-    assert_non_null(out);
-    fputs(text, out);
-    fclose(out);
+    tmp_dir_put(&f->root, inside, text, 0644);
 }
 
 static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
 
-    snprintf(f->root, sizeof(f->root), "/tmp/input.XXXXXX");
-    if (mkdtemp(f->root) == NULL)
-        return -1;
-    setenv("XDG_STATE_HOME", f->root, 1);
-    f->dir = xasprintf("%s/My_App", f->root);
-    mkdir(f->dir, 0700);
+    tmp_dir_init(&f->root);
+    setenv("XDG_STATE_HOME", f->root.path, 1);
+    f->dir = tmp_dir_path(&f->root, "My_App");
     f->body = cJSON_CreateObject();
     cJSON_AddStringToObject(f->body, "dir", f->dir);
     write_file(f, "convox.yml",
@@ -59,13 +54,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *command = xasprintf("rm -rf '%s'", f->root);
 
     input_release(&f->in);
     store_release(&f->store);
     cJSON_Delete(f->body);
-    if (system(command) != 0)
-        return -1;
+    tmp_dir_release(&f->root);
     free(f->dir);
     free(f);
     return 0;
@@ -124,10 +117,8 @@ static void app_is_named_after_the_directory(void **state)
 static void app_is_named_by_its_file_and_the_option_wins(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *path = xasprintf("%s/.convox", f->dir);
     cleanup_free char *given = NULL, *found = NULL;
 
-    assert_int_equal(mkdir(path, 0700), 0);
     write_file(f, ".convox/app", "shop\nsecond line\n");
     found = input_app_name("", f->dir);
     assert_string_equal(found, "shop");

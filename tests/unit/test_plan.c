@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "manifest/manifest.h"
 #include "plan/plan.h"
+#include "plan/resource_type.h"
 
 /* Strings of the manifest are literals here: nothing but the arrays is
  * freed. Tests run one after another, each with its own world. */
@@ -433,15 +434,16 @@ static void an_unknown_type_is_the_only_error_of_its_resource(void **state)
 {
     struct world *w = *state;
     struct manifest_service *s = service(w, "web");
+    cleanup_free char *names = NULL, *right = NULL;
 
     resource(w, "db", "postgers");
     use(s, "db", NULL);
     declare(s, "DB_URL", NULL);
-    make_fails(w, "unknown resource type: postgers (did you mean postgres?); "
-                  "the types are postgres, rds-postgres, postgis, mysql, "
-                  "rds-mysql, mariadb, rds-mariadb, redis, "
-                  "elasticache-redis, valkey, memcached, "
-                  "elasticache-memcached, efs");
+    names = resource_type_names();
+    right = xasprintf("unknown resource type: postgers (did you mean "
+                      "postgres?); the types are %s",
+                      names);
+    make_fails(w, right);
     assert_int_equal(w->diags.v[0].pos.line, 3);
     assert_int_equal(w->diags.v[0].pos.col, 11);
 }

@@ -17,9 +17,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "support/tmp_dir.h"
 
 struct fix {
-    char home[64];
+    struct tmp_dir home;
     struct store store;
 };
 
@@ -28,10 +29,8 @@ static int setup(void **state)
     struct fix *f = xcalloc(1, sizeof(*f));
     struct err err = { 0 };
 
-    snprintf(f->home, sizeof(f->home), "/tmp/store.XXXXXX");
-    if (mkdtemp(f->home) == NULL)
-        return -1;
-    setenv("XDG_STATE_HOME", f->home, 1);
+    tmp_dir_init(&f->home);
+    setenv("XDG_STATE_HOME", f->home.path, 1);
     *state = f;
     return store_open(&f->store, "local", &err);
 }
@@ -39,34 +38,26 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *command = xasprintf("rm -rf '%s'", f->home);
 
     store_release(&f->store);
-    if (system(command) != 0)
-        return -1;
+    tmp_dir_release(&f->home);
     free(f);
     return 0;
 }
 
-static void assert_mode(const struct fix *f, const char *name, unsigned mode)
+static void assert_mode(const struct fix *f, const char *name, mode_t mode)
 {
-    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home, name);
-    struct stat st;
+    cleanup_free char *path = xasprintf("cvx/local%s", name);
 
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 07777, mode);
+    assert_int_equal(tmp_dir_mode(&f->home, path), mode);
 }
 
 static void write_file(const struct fix *f, const char *name, const char *text,
-                       unsigned mode)
+                       mode_t mode)
 {
-    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home, name);
-    FILE *out = fopen(path, "we");
+    cleanup_free char *path = xasprintf("cvx/local%s", name);
 
-    assert_non_null(out);
-    fputs(text, out);
-    fclose(out);
-    assert_int_equal(chmod(path, mode), 0);
+    tmp_dir_put(&f->home, path, text, mode);
 }
 
 static void reopen(struct fix *f)
@@ -97,7 +88,7 @@ static void nobody_else_may_look(void **state)
 static void directory_open_to_others_is_closed(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *path = xasprintf("%s/cvx/local", f->home);
+    cleanup_free char *path = tmp_dir_path(&f->home, "cvx/local");
 
     assert_int_equal(chmod(path, 0755), 0);
     reopen(f);
@@ -136,7 +127,7 @@ static void files_open_to_others_are_closed(void **state)
 /* As somebody may have put it there: a link to `target` named `name`. */
 static void put_link(const struct fix *f, const char *target, const char *name)
 {
-    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home, name);
+    cleanup_free char *path = xasprintf("%s/cvx/local%s", f->home.path, name);
 
     unlink(path);
     assert_int_equal(symlink(target, path), 0);
@@ -146,13 +137,13 @@ static void links_in_place_of_files_are_refused(void **state)
 {
     static const char *const names[] = { "/id.lock", "/id", "/password" };
     struct fix *f = *state;
-    cleanup_free char *aim = xasprintf("%s/aim", f->home);
+    cleanup_free char *aim = tmp_dir_path(&f->home, "aim");
     struct err err = { 0 };
 
     assert_int_equal(close(creat(aim, 0644)), 0);
     for (int i = 0; i < 3; i++) {
         cleanup_free char *path =
-            xasprintf("%s/cvx/local%s", f->home, names[i]);
+            xasprintf("%s/cvx/local%s", f->home.path, names[i]);
 
         put_link(f, aim, names[i]);
         store_release(&f->store);
@@ -167,7 +158,7 @@ static void links_in_place_of_files_are_refused(void **state)
 static void link_where_a_file_is_written_is_not_followed(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *aim = xasprintf("%s/aim", f->home);
+    cleanup_free char *aim = tmp_dir_path(&f->home, "aim");
     cleanup_env struct env env = { 0 };
     struct err err = { 0 };
     struct stat st;
@@ -185,8 +176,8 @@ static void link_where_a_file_is_written_is_not_followed(void **state)
 static void link_in_place_of_the_directory_is_refused(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *dir = xasprintf("%s/cvx/local", f->home);
-    cleanup_free char *aside = xasprintf("%s/aside", f->home);
+    cleanup_free char *dir = tmp_dir_path(&f->home, "cvx/local");
+    cleanup_free char *aside = tmp_dir_path(&f->home, "aside");
     struct err err = { 0 };
 
     assert_int_equal(rename(dir, aside), 0);
@@ -212,7 +203,7 @@ static void directory_of_another_user_is_refused(void **state)
 static void fifo_in_place_of_a_file_does_not_block(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *path = xasprintf("%s/cvx/local/apps/x.env", f->home);
+    cleanup_free char *path = tmp_dir_path(&f->home, "cvx/local/apps/x.env");
     cleanup_env struct env env = { 0 };
     struct err err = { 0 };
 
@@ -304,7 +295,7 @@ static void file_too_large_is_an_error_not_half_of_it(void **state)
 {
     struct fix *f = *state;
     cleanup_env struct env env = { 0 };
-    cleanup_free char *path = xasprintf("%s/cvx/local/apps/big.env", f->home);
+    cleanup_free char *path = tmp_dir_path(&f->home, "cvx/local/apps/big.env");
     struct err err = { 0 };
 
     write_file(f, "/apps/big.env", "A=1\n", 0600);
@@ -317,7 +308,7 @@ static void directory_in_place_of_a_file_is_an_error(void **state)
 {
     struct fix *f = *state;
     cleanup_env struct env env = { 0 };
-    cleanup_free char *path = xasprintf("%s/cvx/local/apps/x.env", f->home);
+    cleanup_free char *path = tmp_dir_path(&f->home, "cvx/local/apps/x.env");
     struct err err = { 0 };
 
     assert_int_equal(mkdir(path, 0700), 0);
@@ -345,8 +336,8 @@ static void template_used_has_the_time_of_its_last_use(void **state)
     struct fix *f = *state;
     struct err err = { 0 };
     struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
-    cleanup_free char *path =
-        xasprintf("%s/cvx/local/templates/mysql:0123456789abcdef", f->home);
+    cleanup_free char *path = xasprintf(
+        "%s/cvx/local/templates/mysql:0123456789abcdef", f->home.path);
     int64_t before = time(NULL);
 
     assert_int_equal(store_template_touch(&f->store, TEMPLATE, &err), 0);
@@ -390,8 +381,9 @@ static void link_in_place_of_a_mark_is_not_followed(void **state)
 {
     struct fix *f = *state;
     struct err err = { 0 };
-    cleanup_free char *path = xasprintf("%s/cvx/local/templates/a:b", f->home);
-    cleanup_free char *target = xasprintf("%s/target", f->home);
+    cleanup_free char *path =
+        xasprintf("%s/cvx/local/templates/a:b", f->home.path);
+    cleanup_free char *target = xasprintf("%s/target", f->home.path);
 
     assert_int_equal(store_template_touch(&f->store, "a:b", &err), 0);
     assert_int_equal(unlink(path), 0);
