@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "net/httpc.h"
 
@@ -23,6 +24,9 @@
 
 /* The shortest interval: one of 0 would flood the service with requests. */
 #define INTERVAL_MIN_MS 50U
+
+/* What stays as it is in a path: all that is printable but a blank and '#'. */
+#define PATH_KEPT "!\"$%&'()*+,/:;<=>?@[\\]^`{|}"
 
 enum ask_state {
     ASK_WAITING, /* for the time of the next request */
@@ -63,22 +67,15 @@ static void on_done(const struct httpc_res *res, const struct err *err,
 static void on_client_closed(void *user);
 static void on_timer_closed(uv_handle_t *handle);
 
-/* A path comes from the manifest: nothing in it may end the line of the
- * request, and '#' would end the path of a URL. */
+/* A path comes from the manifest, encoded or not: nothing in it may end the
+ * line of the request, and '#' would end the path of a URL. */
 static char *path_of(const char *path)
 {
     struct str out = { 0 };
 
     if (*path != '/')
         str_add_char(&out, '/');
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-
-        if (c <= 0x20 || c >= 0x7f || c == '#')
-            str_printf(&out, "%%%02X", c);
-        else
-            str_add_char(&out, *path);
-    }
+    percent_encode(&out, path, PATH_KEPT);
     return str_take(&out);
 }
 
