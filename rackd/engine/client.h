@@ -91,7 +91,7 @@ struct engine_call {
         engine_state_cb state;
         engine_list_cb list;
         engine_objects_cb objects;
-        engine_image_cb image;
+        engine_image_cb inspected;
         engine_exit_cb exited;
         engine_host_cb host;
     } cb;
