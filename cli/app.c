@@ -1,40 +1,41 @@
+/* Which app a command is about, and the "source" that rackd gets: directory,
+ * manifest, variables. Every command that names an app, and every one that
+ * reads convox.yml, calls it. */
 #include "cli/app.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/env.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "cli/client.h"
 #include "cli/flags.h"
-#include "cli/http.h"
 
-/* A name is short; what is longer is no name. */
-#define NAME_MAX_BYTES 255
+/* A larger file holds no name. */
+#define NAME_FILE_MAX ((size_t)4096)
 
 /* The first line of .convox/app, trimmed; NULL when there is none. */
 static char *name_from_file(void)
 {
-    char buf[NAME_MAX_BYTES + 1];
-    int fd = open(".convox/app", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-    size_t start, len;
+    static const char path[] = ".convox/app";
+    cleanup_str struct str text = { 0 };
+    struct err err;
+    const char *name;
+    size_t len;
 
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
+    if (file_read(&text, path, path, NAME_FILE_MAX, &err) < 0)
         return NULL;
-    buf[n] = '\0';
-    start = strspn(buf, " \t\r\n");
-    len = strcspn(buf + start, "\r\n");
-    while (len > 0 && strchr(" \t", buf[start + len - 1]) != NULL)
+    name = str_c(&text) + strspn(str_c(&text), " \t\r\n");
+    len = strcspn(name, "\r\n");
+    while (len > 0 && strchr(" \t", name[len - 1]) != NULL)
         len--;
-    return len == 0 ? NULL : str_dup_len(buf + start, len);
+    return len == 0 ? NULL : str_dup_len(name, len);
 }
 
 static char *current_dir(struct err *err)
@@ -75,7 +76,7 @@ char *app_target(const struct flags *flags, const char *path, struct err *err)
     if (name == NULL)
         return NULL;
     str_printf(&target, "%s%capp=", path, strchr(path, '?') ? '&' : '?');
-    http_escape(&target, name);
+    percent_encode(&target, name, "");
     return str_take(&target);
 }
 
@@ -90,7 +91,7 @@ cJSON *app_reset(const struct flags *flags, const char *resource,
     if (target == NULL || client_open(&c, CLIENT_START, err) < 0)
         return NULL;
     str_printf(&full, "%s&name=", target);
-    http_escape(&full, resource);
+    percent_encode(&full, resource, "");
     body = cJSON_CreateObject();
     cJSON_AddItemToObject(body, "client_env", app_client_env());
     answer = client_call(&c, "POST", str_c(&full), body, err);
@@ -113,7 +114,8 @@ cJSON *app_client_env(void)
     return env;
 }
 
-/* cJSON_CreateStringArray() of an empty list is no list. */
+/* cJSON_CreateStringArray() of an empty list gives no list, so it is built by
+ * hand. */
 cJSON *app_strings(const struct strv *list)
 {
     cJSON *json = cJSON_CreateArray();
@@ -132,7 +134,7 @@ static void add_list(cJSON *json, const char *key, const struct flags *flags,
     cJSON_AddItemToObject(json, key, app_strings(&list));
 }
 
-/* -e without '=' would be dropped silently: say so. */
+/* Refuses a -e without "=", which would otherwise be dropped silently. */
 static int check_env(const struct flags *flags, struct err *err)
 {
     cleanup_strv struct strv list = { 0 };

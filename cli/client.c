@@ -1,3 +1,5 @@
+/* Finds the rackd of this user, starts or replaces it, and sends requests to
+ * it. Every command that needs rackd goes through here. */
 #include "cli/client.h"
 
 #include <errno.h>
@@ -17,8 +19,8 @@
 #include "cli/http.h"
 #include "cli/spawn.h"
 
-/* How long rackd may take to listen, to answer a short question, and to tear
- * everything down and end. */
+/* Milliseconds that rackd may take to listen, to answer a short question, and
+ * to remove everything and end. */
 #define READY_MS  15000
 #define ANSWER_MS 60000
 #define QUIT_MS   120000
@@ -31,16 +33,17 @@ static bool is_own_dir(const char *path)
            st.st_uid == geteuid();
 }
 
-/* 0700, whatever the umask made of it, or somebody by hand. */
+/* Sets mode 0700: the umask, or somebody by hand, may have made it another. */
 static int close_dir(const char *path, const struct stat *st, struct err *err)
 {
     if ((st->st_mode & 0777) == 0700 || chmod(path, 0700) == 0)
         return 0;
-    return err_set(err, ERR_SYSTEM, "others may look into %s: %s", path,
+    return err_set(err, ERR_SYSTEM, "cannot make %s private: %s", path,
                    strerror(errno));
 }
 
-/* Make it, or check that nobody else can put a socket there. */
+/* Makes the directory, or checks that it is ours and that nobody else can put a
+ * socket there. */
 static int own_dir(const char *path, struct err *err)
 {
     struct stat st;
@@ -58,7 +61,7 @@ static int own_dir(const char *path, struct err *err)
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return err_set(err, ERR_INVALID,
                        "%s can be written to by others\n"
-                       "  mend it: chmod 700 %s",
+                       "  to fix it: chmod 700 %s",
                        path, path);
     return close_dir(path, &st, err);
 }
@@ -70,9 +73,10 @@ static char *home_dir(struct err *err)
     cleanup_free char *top = NULL;
 
     if (home == NULL || *home != '/') {
-        err_set(err, ERR_INVALID,
-                "HOME is not set, nor XDG_RUNTIME_DIR: no place for rackd's "
-                "socket");
+        err_set(
+            err, ERR_INVALID,
+            "neither HOME nor XDG_RUNTIME_DIR is set: there is no place for "
+            "the socket of rackd");
         return NULL;
     }
     top = xasprintf("%s/.cvx", home);
@@ -85,7 +89,8 @@ int client_paths(struct client *c, struct err *err)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-    /* sudo and su carry another user's along: then it is not for us. */
+    /* sudo and su may leave XDG_RUNTIME_DIR of another user in the environment;
+     * that directory is not for us. */
     if (runtime != NULL && *runtime == '/' && is_own_dir(runtime))
         c->dir = xasprintf("%s/cvx", runtime);
     else
@@ -107,7 +112,7 @@ static int take_lock(const char *path, struct err *err)
                        path);
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
-    fchmod(fd, 0600); /* a umask of 777 would lock us out the next time */
+    fchmod(fd, 0600); /* a umask of 777 would keep us out the next time */
     while (flock(fd, LOCK_EX) < 0) {
         if (errno == EINTR)
             continue;
@@ -123,11 +128,13 @@ static int start_rackd(const struct client *c, struct err *err)
 
     if (program == NULL)
         return err_set(err, ERR_UNAVAILABLE,
-                       "rackd not found: it belongs beside cvx or in PATH");
+                       "rackd not found: install it beside cvx or in PATH");
     return spawn_rackd(program, c->socket_path, c->log, READY_MS, err);
 }
 
-/* Under the lock somebody may have been faster. */
+/* Connects, or starts rackd under the lock. Another cvx may have started it
+ * while this one waited for the lock, so it tries once more before it starts
+ * one. */
 static int connect_or_start(const struct client *c, struct http *h,
                             struct err *err)
 {
@@ -162,11 +169,12 @@ static cJSON *answer_json(struct http *h, struct err *err)
     }
     json = cJSON_ParseWithLength(str_c(&h->body), h->body.len);
     if (json == NULL)
-        err_set(err, ERR_PROTOCOL, "rackd's answer is no JSON");
+        err_set(err, ERR_PROTOCOL, "the answer of rackd is not JSON");
     return json;
 }
 
-/* -1: *err; 0: ours, or it may stay; 1: it is idle and must go. */
+/* Decides about a rackd that answers. 1: it is another build and idle, so it is
+ * to be replaced; 0: it stays; -1 with *err set. */
 static int judge_build(const cJSON *version, struct err *err)
 {
     const cJSON *build = cJSON_GetObjectItemCaseSensitive(version, "build");
@@ -186,7 +194,8 @@ static int judge_build(const cJSON *version, struct err *err)
     return 0;
 }
 
-/* Somebody else may replace it at the same moment: so under the lock. */
+/* Replaces an idle rackd, under the lock: another cvx may do so at the same
+ * moment. */
 static int replace_rackd(const struct client *c, struct err *err)
 {
     struct err ignored = { 0 };
@@ -259,7 +268,8 @@ int client_refused(const struct http *h, struct err *err)
     if (cJSON_IsString(text))
         err_set(err, code, "%s", text->valuestring);
     else
-        err_set(err, ERR_PROTOCOL, "rackd answered %d", h->status);
+        err_set(err, ERR_PROTOCOL, "rackd answered with HTTP status %d",
+                h->status);
     cJSON_Delete(json);
     return -1;
 }
@@ -274,8 +284,8 @@ cJSON *client_call(const struct client *c, const char *method,
     return answer_json(&h, err);
 }
 
-/* A pidfd of the process at the other end: it becomes readable when that
- * ends. -1 where the kernel has none (before 5.3). */
+/* A pidfd of a process, which becomes readable when the process ends; -1 where
+ * the kernel has none (Linux before 5.3). */
 static int watch_process(pid_t pid)
 {
     return (int)syscall(SYS_pidfd_open, pid, 0);
@@ -292,7 +302,7 @@ int client_quit(const struct client *c, struct err *err)
     p.fd = watch_process(h.pid);
     if (http_send(&h, "POST", "/quit", "{}", 2, err) < 0 ||
         http_finish(&h, QUIT_MS, err) < 0) {
-        /* It may have ended before its answer was out. */
+        /* rackd may have ended before its answer was sent. */
         if (p.fd < 0 || err->code != ERR_UNAVAILABLE)
             return -1;
     }

@@ -1,3 +1,5 @@
+/* `cvx completion SHELL`: writes a completion script from the table of commands
+ * and their flags. zsh runs the one for bash. */
 #include <string.h>
 
 #include "base/err.h"
@@ -6,32 +8,32 @@
 #include "base/strv.h"
 #include "cli/command.h"
 
-/* The first words of the commands, each once. */
+/* Adds the first word of each command, each once. */
 static void add_first_words(const struct command *all, struct strv *out)
 {
-    for (; all->words != NULL; all++) {
+    for (; all->name != NULL; all++) {
         cleanup_strv struct strv one = { 0 };
 
-        strv_add_len(&one, all->words, strcspn(all->words, " "));
+        strv_add_len(&one, all->name, strcspn(all->name, " "));
         if (!strv_has(out, one.v[0]))
             strv_add(out, one.v[0]);
     }
 }
 
-/* What may follow the first word: second words and flags. */
+/* Adds what may follow a first word: second words and flags. */
 static void add_after(const struct command *all, const char *first,
                       struct strv *out)
 {
     size_t len = strlen(first);
 
-    for (; all->words != NULL; all++) {
+    for (; all->name != NULL; all++) {
         const struct flag *f = all->flags;
 
-        if (!str_starts(all->words, first) ||
-            (all->words[len] != '\0' && all->words[len] != ' '))
+        if (!str_starts(all->name, first) ||
+            (all->name[len] != '\0' && all->name[len] != ' '))
             continue;
-        if (all->words[len] == ' ')
-            strv_add(out, all->words + len + 1);
+        if (all->name[len] == ' ')
+            strv_add(out, all->name + len + 1);
         for (; f != NULL && f->name != NULL; f++) {
             cleanup_free char *word = xasprintf("--%s", f->name);
 
@@ -42,7 +44,7 @@ static void add_after(const struct command *all, const char *first,
     strv_add(out, "--help");
 }
 
-/* One `case` of a bash function, which zsh understands too. */
+/* Writes a function with one `case`, in a syntax that bash and zsh share. */
 static void print_bash(const struct command *all, struct str *out)
 {
     cleanup_strv struct strv words = { 0 };
@@ -102,7 +104,8 @@ int cmd_completion(struct cli *cli, struct err *err)
     } else if (strcmp(shell, "bash") == 0) {
         print_bash(cli->all, &out);
     } else {
-        return err_set(err, ERR_INVALID, "bash, zsh or fish, not %s", shell);
+        return err_set(err, ERR_INVALID,
+                       "unknown shell: %s (bash, zsh or fish)", shell);
     }
     term_put(&cli->out, &out);
     return CLI_OK;

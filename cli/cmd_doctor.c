@@ -1,3 +1,5 @@
+/* `cvx doctor`: prints the checks that rackd makes of the engine and of this
+ * machine, as they come. */
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/app.h"

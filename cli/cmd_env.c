@@ -1,3 +1,5 @@
+/* `cvx env`, `env get`, `env set`, `env unset`: the app's environment, which
+ * rackd stores. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,13 +12,13 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/list.h"
+#include "cli/query.h"
 
-/* More than rackd takes in a request. */
+/* Bytes; more than rackd accepts in a request. */
 #define STDIN_MAX ((size_t)7 << 20)
 
-/* `body` NULL: GET. Unlike other questions this one does not need the app to
- * run, so rackd is started. */
+/* Sends GET for a NULL body, else POST. The app need not run for this question,
+ * so rackd is started. */
 static cJSON *call_env(struct cli *cli, const cJSON *body, struct err *err)
 {
     cleanup_client struct client c = { 0 };
@@ -40,7 +42,7 @@ int cmd_env(struct cli *cli, struct err *err)
                    event_string(pair, "value"));
     if (out.len == 0)
         str_add(&out, "\n");
-    if (!list_json(cli, answer))
+    if (!query_print_json(cli, answer))
         term_put(&cli->out, &out);
     cJSON_Delete(answer);
     return CLI_OK;
@@ -56,10 +58,10 @@ int cmd_env_get(struct cli *cli, struct err *err)
     if (answer == NULL)
         return -1;
     pair =
-        list_find(cJSON_GetObjectItemCaseSensitive(answer, "env"), "key", key);
+        query_find(cJSON_GetObjectItemCaseSensitive(answer, "env"), "key", key);
     if (pair == NULL)
         status = err_set(err, ERR_NOT_FOUND, "env not found: %s", key);
-    else if (!list_json(cli, pair))
+    else if (!query_print_json(cli, pair))
         term_printf(&cli->out, "%s\n", event_string(pair, "value"));
     cJSON_Delete(answer);
     return status;
@@ -84,10 +86,8 @@ static int read_stdin(struct str *text, struct err *err)
     }
 }
 
-/*
- * KEY=VALUE of the arguments; of stdin only without any: a CI job's stdin may
- * be a pipe that never ends.
- */
+/* Reads KEY=VALUE from the arguments. Only when there are none is stdin read:
+ * in a CI job it may be a pipe that never ends. */
 static int read_pairs(struct cli *cli, struct env *env, struct err *err)
 {
     const struct strv *args = &cli->flags.args;
@@ -107,7 +107,7 @@ static int read_pairs(struct cli *cli, struct env *env, struct err *err)
     return 0;
 }
 
-/* "Setting A, B... OK" and the release it made. */
+/* Prints "Setting A, B... OK" and the new release, as Convox does. */
 static int change(struct cli *cli, const char *verb, struct strv *names,
                   const cJSON *body, struct err *err)
 {
@@ -126,7 +126,7 @@ static int change(struct cli *cli, const char *verb, struct strv *names,
         return -1;
     release = event_string(answer, "release");
     term_printf(human, "OK\nRelease: %s\n", release);
-    if (!list_json(cli, answer) && only_id)
+    if (!query_print_json(cli, answer) && only_id)
         term_puts(&cli->out, release);
     cJSON_Delete(answer);
     return CLI_OK;

@@ -1,14 +1,16 @@
+/* `cvx logs`: prints lines of a running app, those that rackd has stored and,
+ * with --follow, those that come. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "cli/app.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/http.h"
 #include "cli/stream.h"
 #include "cli/tags.h"
 #include "cli/text.h"
@@ -41,7 +43,8 @@ static void add_line(const struct logs *l, const char *line, size_t len,
         str_add(out, "\033[0m");
 }
 
-/* Convox's shape: "2026-01-02T15:04:05Z service/web/1 text". */
+/* Adds lines in the format of Convox: "2026-01-02T15:04:05Z service/web/1
+ * text". */
 static void add_lines(struct logs *l, const struct event *e, struct str *out)
 {
     cleanup_str struct str head = { 0 }, painted = { 0 };
@@ -94,7 +97,7 @@ static int add_query(struct str *target, const struct flags *f, struct err *err)
                        tail);
     if (service != NULL) {
         str_add(target, "&service=");
-        http_escape(target, service);
+        percent_encode(target, service, "");
     }
     if (since >= 0)
         str_printf(target, "&since_ms=%" PRId64,

@@ -1,8 +1,9 @@
+/* `cvx ps`: lists the processes of a running app, in the table of Convox. */
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/list.h"
+#include "cli/query.h"
 #include "cli/table.h"
 #include "cli/when.h"
 
@@ -10,7 +11,7 @@ int cmd_ps(struct cli *cli, struct err *err)
 {
     cleanup_table struct table t = { .columns = 6 };
     cleanup_str struct str out = { 0 };
-    cJSON *answer = list_fetch(cli, "/ps", err);
+    cJSON *answer = query_fetch(cli, "/ps", err);
     const cJSON *p;
 
     if (answer == NULL)
@@ -28,7 +29,7 @@ int cmd_ps(struct cli *cli, struct err *err)
                   str_c(&ago), event_string(p, "command"));
     }
     table_print(&t, &out);
-    if (!list_json(cli, answer))
+    if (!query_print_json(cli, answer))
         term_put(&cli->out, &out);
     cJSON_Delete(answer);
     return CLI_OK;

@@ -1,10 +1,12 @@
+/* `cvx rackd status` and `cvx rackd stop`: the daemon itself. Neither starts
+ * one. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/list.h"
+#include "cli/query.h"
 #include "cli/table.h"
 #include "cli/when.h"
 
@@ -55,13 +57,13 @@ int cmd_rackd_status(struct cli *cli, struct err *err)
         return -1;
     if (flags_has(&cli->flags, "json"))
         cJSON_AddBoolToObject(version, "running", true);
-    if (!list_json(cli, version))
+    if (!query_print_json(cli, version))
         print_status(cli, version);
     cJSON_Delete(version);
     return CLI_OK;
 }
 
-/* It is what was wanted when none runs. */
+/* That no rackd runs is success: that is what the user wanted. */
 int cmd_rackd_stop(struct cli *cli, struct err *err)
 {
     cleanup_client struct client c = { 0 };

@@ -1,3 +1,5 @@
+/* `cvx resources`, `resources info`, `resources url`, `resources reset`: the
+ * resources of a running app, and the data that was kept of one. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -6,10 +8,11 @@
 #include "cli/command.h"
 #include "cli/events.h"
 #include "cli/http.h"
-#include "cli/list.h"
+#include "cli/query.h"
 #include "cli/table.h"
 
-/* As this machine reaches it: who asks cvx is no container. */
+/* The URL by which this machine reaches the resource, since whoever asks cvx is
+ * not in a container. */
 static const char *url_of(const cJSON *resource)
 {
     const char *url = event_string(resource, "host_url");
@@ -21,7 +24,7 @@ int cmd_resources(struct cli *cli, struct err *err)
 {
     cleanup_table struct table t = { .columns = 3 };
     cleanup_str struct str out = { 0 };
-    cJSON *answer = list_fetch(cli, "/resources", err);
+    cJSON *answer = query_fetch(cli, "/resources", err);
     const cJSON *r;
 
     if (answer == NULL)
@@ -31,23 +34,23 @@ int cmd_resources(struct cli *cli, struct err *err)
         table_row(&t, event_string(r, "name"), event_string(r, "type"),
                   url_of(r));
     table_print(&t, &out);
-    if (!list_json(cli, answer))
+    if (!query_print_json(cli, answer))
         term_put(&cli->out, &out);
     cJSON_Delete(answer);
     return CLI_OK;
 }
 
-/* The answer and the resource that the argument names. */
+/* Fetches the answer, and finds in it the resource that the argument names. */
 static cJSON *fetch_one(struct cli *cli, const char *path, const cJSON **found,
                         struct err *err)
 {
     const char *name = cli->flags.args.v[0];
-    cJSON *answer = list_fetch(cli, path, err);
+    cJSON *answer = query_fetch(cli, path, err);
 
     if (answer == NULL)
         return NULL;
-    *found = list_find(cJSON_GetObjectItemCaseSensitive(answer, "resources"),
-                       "name", name);
+    *found = query_find(cJSON_GetObjectItemCaseSensitive(answer, "resources"),
+                        "name", name);
     if (*found != NULL)
         return answer;
     err_set(err, ERR_NOT_FOUND, "no such resource: %s", name);
@@ -72,13 +75,14 @@ int cmd_resources_info(struct cli *cli, struct err *err)
         table_row(&t, "In services", event_string(r, "url"));
     table_row(&t, "Status", event_string(r, "status"));
     table_print(&t, &out);
-    if (!list_json(cli, r))
+    if (!query_print_json(cli, r))
         term_put(&cli->out, &out);
     cJSON_Delete(answer);
     return CLI_OK;
 }
 
-/* Whole, also where it is not ours: that is what was asked for. */
+/* Prints the whole URL with its password, also of a database that is not ours:
+ * that is what was asked for. */
 int cmd_resources_url(struct cli *cli, struct err *err)
 {
     const cJSON *r = NULL;
@@ -90,7 +94,7 @@ int cmd_resources_url(struct cli *cli, struct err *err)
     if (*url_of(r) == '\0')
         status = err_set(err, ERR_NOT_FOUND, "no url for resource: %s",
                          cli->flags.args.v[0]);
-    else if (!list_json(cli, r))
+    else if (!query_print_json(cli, r))
         term_printf(&cli->out, "%s\n", url_of(r));
     cJSON_Delete(answer);
     return status;
@@ -106,7 +110,7 @@ int cmd_resources_reset(struct cli *cli, struct err *err)
     answer = app_reset(&cli->flags, name, err);
     if (answer == NULL)
         return -1;
-    if (!list_json(cli, answer))
+    if (!query_print_json(cli, answer))
         term_printf(&cli->out, "OK\n");
     cJSON_Delete(answer);
     return CLI_OK;

@@ -1,13 +1,16 @@
+/* `cvx services`: lists the services of a running app, in the table of
+ * Convox. */
 #include <string.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/list.h"
+#include "cli/query.h"
 #include "cli/table.h"
 
-/* "49153:3000 49154:3001": on this machine, and in the container. */
+/* Adds "49153:3000 49154:3001": the port on this machine, and that in the
+ * container. */
 static void add_ports(struct str *out, const cJSON *service)
 {
     const cJSON *port;
@@ -23,7 +26,7 @@ static void add_ports(struct str *out, const cJSON *service)
     }
 }
 
-/* The host of the URL. */
+/* Adds the host of a URL. */
 static void add_domain(struct str *out, const char *url)
 {
     const char *host = strstr(url, "://");
@@ -38,7 +41,7 @@ int cmd_services(struct cli *cli, struct err *err)
 {
     cleanup_table struct table t = { .columns = 4 };
     cleanup_str struct str out = { 0 };
-    cJSON *answer = list_fetch(cli, "/services", err);
+    cJSON *answer = query_fetch(cli, "/services", err);
     const cJSON *s;
 
     if (answer == NULL)
@@ -54,7 +57,7 @@ int cmd_services(struct cli *cli, struct err *err)
                   event_string(s, "url"));
     }
     table_print(&t, &out);
-    if (!list_json(cli, answer))
+    if (!query_print_json(cli, answer))
         term_put(&cli->out, &out);
     cJSON_Delete(answer);
     return CLI_OK;

@@ -1,3 +1,5 @@
+/* `cvx start`: turns the flags into the request, and runs an attached session
+ * (session.c) until it ends. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -11,8 +13,8 @@ static void add_bool(cJSON *json, const char *key, bool value)
     cJSON_AddBoolToObject(json, key, value);
 }
 
-/* The default suits whoever watches: a person wants the others to go on, a CI
- * job wants to know. */
+/* The default depends on who watches: a person at a terminal wants the other
+ * services to go on, a CI job wants to know that one failed. */
 static bool exits_on_failure(const struct cli *cli)
 {
     if (flags_has(&cli->flags, "no-exit-on-failure"))
@@ -21,7 +23,7 @@ static bool exits_on_failure(const struct cli *cli)
            (!cli->out.is_tty && !flags_has(&cli->flags, "detach"));
 }
 
-/* Whole seconds, and never 0 for what was more: that would mean none. */
+/* Adds a duration in whole seconds, rounded up: 0 would mean "no limit". */
 static int add_seconds(cJSON *json, const char *key, const struct flags *flags,
                        const char *name, struct err *err)
 {

@@ -1,13 +1,15 @@
+/* `cvx stop` and `cvx down`: stop an app; `down` also removes its warm
+ * resources and, with --data, its kept data. */
 #include <stdbool.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "cli/app.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/http.h"
 #include "cli/report.h"
 #include "cli/stream.h"
 
@@ -40,7 +42,7 @@ static void on_event(const struct event *e, const char *line, size_t len,
     term_put(&s->cli->err, &text);
 }
 
-/* Convox's shape of an action: "Stopping X... OK". */
+/* Stops the app and prints "Stopping X... OK", as Convox does. */
 static int stop(struct stopping *s, const struct client *c, const char *app,
                 struct err *err)
 {
@@ -48,7 +50,7 @@ static int stop(struct stopping *s, const struct client *c, const char *app,
     int status;
 
     str_add(&target, "/apps/");
-    http_escape(&target, app);
+    percent_encode(&target, app, "");
     str_add(&target, s->down ? "/stop?warm=drop" : "/stop");
     if (!s->json)
         term_printf(&s->cli->out, "Stopping %s... ", app);
@@ -59,7 +61,7 @@ static int stop(struct stopping *s, const struct client *c, const char *app,
     return status;
 }
 
-/* What --keep-data kept; none is what was wanted too. */
+/* Deletes the data that --keep-data kept. That there is none is success too. */
 static int forget(struct cli *cli, const char *app, struct err *err)
 {
     bool json = flags_has(&cli->flags, "json");
@@ -83,7 +85,8 @@ static int forget(struct cli *cli, const char *app, struct err *err)
     return CLI_OK;
 }
 
-/* Nothing to stop is what was wanted, where there is data to forget. */
+/* With --data an app that does not run is success: its data can be deleted all
+ * the same. */
 static int stop_if_running(struct stopping *s, const char *app, struct err *err)
 {
     cleanup_client struct client c = { 0 };

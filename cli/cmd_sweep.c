@@ -1,3 +1,5 @@
+/* `cvx sweep`: prints what dead racks left on the engine, as rackd removes
+ * it. */
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -16,7 +18,7 @@ struct sweeping {
     int found, removed;
 };
 
-/* "removed container demo-s1-web-1, of rackd 123, which is gone" */
+/* Prints "removed container demo-s1-web-1, of rackd 123, which is gone". */
 static void tell(struct sweeping *s, const struct event *e)
 {
     bool removed = event_true(e->json, "removed");

@@ -1,3 +1,5 @@
+/* `cvx templates`, `templates build`, `templates prune`: the templates of
+ * databases that rackd made. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,16 +21,16 @@ struct listing {
     struct table table;
     int count;
     double bytes;
-    cJSON *all; /* --json: a list */
+    cJSON *all; /* the list for --json */
 };
 
-/* "85 MB" */
+/* Adds "85 MB". */
 static void print_size(struct str *out, double bytes)
 {
     str_printf(out, "%.0f MB", bytes / 1e6);
 }
 
-/* "mysql:0123456789abcdef" */
+/* The name without its repository: "mysql:0123456789abcdef". */
 static const char *short_name(const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -96,7 +98,8 @@ static void print_list(struct listing *l)
     term_put(&l->cli->out, &text);
 }
 
-/* POST with the caller's engine settings and whatever else is in `body`. */
+/* Sends a POST with `body`, which it deletes, and reads the events of the
+ * answer. */
 static int ask(const char *path, cJSON *body, stream_event_cb cb, void *user,
                struct err *err)
 {
@@ -147,8 +150,8 @@ static void tell_built(struct listing *l, const struct event *e)
                     short_name(e->name));
     else if (strcmp(e->state, "bad") == 0)
         term_printf(&l->cli->err,
-                    "WARNING: %s: its template did not work a moment ago; not "
-                    "made again\n",
+                    "WARNING: %s: its last template did not work, so none is "
+                    "made now\n",
                     resource);
     l->count++;
 }

@@ -1,3 +1,5 @@
+/* `cvx timings`: what the last start of an app spent its time on, as text, as
+ * an HTML page or as JSON. timings.c and its two companions do the layout. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,11 +11,12 @@
 #include "cli/app.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/list.h"
+#include "cli/query.h"
 #include "cli/timings.h"
 #include "cli/when.h"
 
-/* What is kept on disk needs no app that runs, so rackd is started. */
+/* The app need not run, since rackd has its history on disk; so rackd is
+ * started. */
 static cJSON *fetch(struct cli *cli, struct err *err)
 {
     cleanup_client struct client c = { 0 };
@@ -72,12 +75,12 @@ int cmd_timings(struct cli *cli, struct err *err)
     int status = CLI_OK;
 
     if (flags_has(&cli->flags, "json") && flags_has(&cli->flags, "html"))
-        return err_set(err, ERR_INVALID, "--json or --html, not both");
+        return err_set(err, ERR_INVALID, "give --json or --html, not both");
     answer = fetch(cli, err);
     if (answer == NULL)
         return -1;
     timings_read(&t, answer);
-    if (!list_json(cli, answer))
+    if (!query_print_json(cli, answer))
         status = show(cli, &t, err);
     timings_release(&t);
     cJSON_Delete(answer);

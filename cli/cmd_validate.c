@@ -1,3 +1,5 @@
+/* `cvx validate` and `cvx plan`: let rackd read convox.yml, and print what it
+ * found or what it would create. */
 #include <string.h>
 
 #include "base/err.h"
@@ -6,7 +8,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/list.h"
+#include "cli/query.h"
 
 static cJSON *judge(struct cli *cli, const char *path, struct err *err)
 {
@@ -45,7 +47,8 @@ static void add_count(struct str *out, int n, const char *what)
                    n == 1 ? "" : "s");
 }
 
-/* "convox.yml: ok", "convox.yml: ok (2 warnings)", "convox.yml: 1 error" */
+/* Prints "convox.yml: ok", "convox.yml: ok (2 warnings)" or "convox.yml: 1
+ * error". */
 static void print_verdict(struct cli *cli, const cJSON *answer, bool ok)
 {
     cleanup_str struct str counts = { 0 };
@@ -73,7 +76,7 @@ int cmd_validate(struct cli *cli, struct err *err)
     if (answer == NULL)
         return -1;
     ok = event_true(answer, "ok");
-    if (!list_json(cli, answer)) {
+    if (!query_print_json(cli, answer)) {
         print_text(&cli->err, answer, "diag_text");
         if (flags_has(&cli->flags, "verbose"))
             print_text(&cli->err, answer, "notes_text");
@@ -91,7 +94,7 @@ int cmd_plan(struct cli *cli, struct err *err)
     if (answer == NULL)
         return -1;
     ok = event_true(answer, "ok");
-    if (!list_json(cli, answer)) {
+    if (!query_print_json(cli, answer)) {
         print_text(&cli->err, answer, "diag_text");
         print_text(&cli->out, answer, "plan");
     }

@@ -1,11 +1,13 @@
+/* `cvx version`: prints the version of cvx and, when one runs, that of rackd.
+ * It starts none. */
 #include "base/build.h"
 #include "base/err.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/events.h"
-#include "cli/list.h"
+#include "cli/query.h"
 
-/* As Convox: ours, then that of what we talk to, when it runs. */
+/* As Convox prints it: first the client, then the server. */
 int cmd_version(struct cli *cli, struct err *err)
 {
     cleanup_client struct client c = { 0 };
@@ -21,7 +23,7 @@ int cmd_version(struct cli *cli, struct err *err)
         cJSON_AddStringToObject(all, "build", cvx_build);
         cJSON_AddItemToObject(all, "rackd",
                               server == NULL ? cJSON_CreateNull() : server);
-        list_json(cli, all);
+        query_print_json(cli, all);
         cJSON_Delete(all);
         return CLI_OK;
     }

@@ -1,3 +1,5 @@
+/* From argv to the function of a command: matching, flags, argument checks,
+ * help, and how errors are printed. main() calls cli_main(). */
 #include "cli/command.h"
 
 #include <fcntl.h>
@@ -11,7 +13,8 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
-/* How many of `words` the name of a command takes; 0: it is not this one. */
+/* Number of `words` that the name of a command takes; 0 when it is not this
+ * one. */
 static size_t words_taken(const char *name, char **words)
 {
     size_t taken = 0;
@@ -34,8 +37,8 @@ const struct command *command_match(const struct command *all, char **words,
     const struct command *best = NULL;
 
     *used = 0;
-    for (; all->words != NULL; all++) {
-        size_t taken = words_taken(all->words, words);
+    for (; all->name != NULL; all++) {
+        size_t taken = words_taken(all->name, words);
 
         if (taken <= *used)
             continue;
@@ -62,14 +65,14 @@ void command_help(const struct command *c, struct str *out)
 {
     cleanup_table struct table t = { .columns = 2 };
 
-    str_printf(out, "usage: cvx %s%s%s%s\n\n%s\n\n", c->words,
+    str_printf(out, "usage: cvx %s%s%s%s\n\n%s\n\n", c->name,
                c->flags == NULL ? "" : " [flags]", *c->args == '\0' ? "" : " ",
                c->args, c->summary);
     add_flags(c->flags, &t);
     add_flags(flags_common, &t);
     table_print(&t, out);
-    if (c->more != NULL)
-        str_printf(out, "\n%s\n", c->more);
+    if (c->details != NULL)
+        str_printf(out, "\n%s\n", c->details);
 }
 
 void command_list(const struct command *all, struct str *out)
@@ -79,9 +82,9 @@ void command_list(const struct command *all, struct str *out)
     str_add(out, "usage: cvx COMMAND [flags]\n\n"
                  "A Convox rack on this machine: databases and services of "
                  "convox.yml,\nup with one command, gone with Ctrl-C.\n\n");
-    for (; all->words != NULL; all++) {
+    for (; all->name != NULL; all++) {
         cleanup_free char *left = xasprintf(
-            "  %s%s%s", all->words, *all->args == '\0' ? "" : " ", all->args);
+            "  %s%s%s", all->name, *all->args == '\0' ? "" : " ", all->args);
 
         table_row(&t, left, all->summary);
     }
@@ -137,16 +140,17 @@ static void print_error(struct cli *cli, const char *text)
     term_put(&cli->err, &s);
 }
 
-/* How to go on after a command line that makes no sense. */
+/* Prints the error of a command line that makes no sense, and how to get
+ * help. */
 static int usage(struct cli *cli, const struct err *err)
 {
     print_error(cli, err->msg);
     if (cli->command != NULL)
         term_printf(&cli->err, "usage: cvx %s%s%s%s (more: cvx help %s)\n",
-                    cli->command->words,
+                    cli->command->name,
                     cli->command->flags == NULL ? "" : " [flags]",
                     *cli->command->args == '\0' ? "" : " ", cli->command->args,
-                    cli->command->words);
+                    cli->command->name);
     else
         term_puts(&cli->err, "the commands: cvx help\n");
     return CLI_USAGE;
@@ -173,8 +177,8 @@ static int run(struct cli *cli)
     return CLI_FAILED;
 }
 
-/* Somebody may start us with a standard descriptor closed; the next file
- * opened would take its place, and be written to. */
+/* A program may start cvx with a standard descriptor closed. The next file that
+ * is opened would take its number, and output would go into that file. */
 static void fill_std_fds(void)
 {
     int fd;
@@ -186,7 +190,8 @@ static void fill_std_fds(void)
         close(fd);
 }
 
-/* "-h", "--version" and nothing at all, before there is a command. */
+/* The command that "-h", "--version" or an empty command line stands for; NULL
+ * for any other word. */
 static const char *alias_of(const char *word)
 {
     if (word == NULL || strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)

@@ -1,9 +1,10 @@
 /*
- * command -- one row per command: its words, what it takes, what it does.
+ * command -- the commands of cvx, and what each gets.
  *
- * The table in main.c lists them; matching (the longest run of words wins, as
- * in Convox: "env set" before "env"), argument checks, help and completion
- * read it. A new command is a file cmd_NAME.c and a line in that table.
+ * command_list.h has one row per command. Matching (the longest name wins, as
+ * in Convox: "env set" before "env"), argument checks, help and completion read
+ * it. A new command is a row there and a function in cmd_NAME.c; flags of its
+ * own are a table in main.c.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -17,7 +18,7 @@
 struct err;
 struct str;
 
-/* What the process ends with. */
+/* Exit statuses of the process. */
 #define CLI_OK          0
 #define CLI_FAILED      1
 #define CLI_USAGE       64
@@ -25,7 +26,7 @@ struct str;
 
 struct command;
 
-/* What a command gets. */
+/* What a command gets; flags, out and err are set up before it runs. */
 struct cli {
     const struct command *command, *all;
     struct flags flags;
@@ -33,80 +34,60 @@ struct cli {
 };
 
 struct command {
-    const char *words; /* "env set"; NULL ends the table */
-    const char *args;  /* "KEY=VALUE..." for the usage line; "" for none */
+    const char *name; /* "env set"; NULL ends the table */
+    const char *args; /* for the usage line: "KEY=VALUE..."; "" for none */
     const char *summary;
     const struct flag *flags; /* NULL: only the common ones */
-    int min, max;             /* arguments; max -1: any number */
+    int min, max;             /* number of arguments; max -1: any number */
     int (*run)(struct cli *cli, struct err *err);
-    const char *more; /* help's last paragraph; may be NULL */
+    const char *details; /* last paragraph of the help; may be NULL */
 };
 
-/*
- * Run what argv asks for; the exit status. A command returns its status, or
- * -1 with *err set, which is printed as "ERROR: ..." and becomes 1.
- */
+/* Runs the command that argv names, and returns the exit status. A command
+ * returns its status, or -1 with *err set, which is printed as "ERROR: ..." and
+ * becomes 1. */
 int cli_main(const struct command *all, char **argv);
 
-/* The command of the longest run of leading words; how many in *used. */
+/* The command whose name takes most of the leading words, and in *used how
+ * many; NULL when there is none. */
 const struct command *command_match(const struct command *all, char **words,
                                     size_t *used);
 
+/* Append the help of one command, and the list of all. */
 void command_help(const struct command *c, struct str *out);
 void command_list(const struct command *all, struct str *out);
 
-int cmd_completion(struct cli *cli, struct err *err);
-int cmd_down(struct cli *cli, struct err *err);
-int cmd_doctor(struct cli *cli, struct err *err);
-int cmd_env(struct cli *cli, struct err *err);
-int cmd_env_get(struct cli *cli, struct err *err);
-int cmd_env_set(struct cli *cli, struct err *err);
-int cmd_env_unset(struct cli *cli, struct err *err);
-int cmd_help(struct cli *cli, struct err *err);
-int cmd_logs(struct cli *cli, struct err *err);
-int cmd_plan(struct cli *cli, struct err *err);
-int cmd_ps(struct cli *cli, struct err *err);
-int cmd_rackd_status(struct cli *cli, struct err *err);
-int cmd_rackd_stop(struct cli *cli, struct err *err);
-int cmd_resources(struct cli *cli, struct err *err);
-int cmd_resources_info(struct cli *cli, struct err *err);
-int cmd_resources_url(struct cli *cli, struct err *err);
-int cmd_resources_reset(struct cli *cli, struct err *err);
-int cmd_services(struct cli *cli, struct err *err);
-int cmd_start(struct cli *cli, struct err *err);
-int cmd_stop(struct cli *cli, struct err *err);
-int cmd_sweep(struct cli *cli, struct err *err);
-int cmd_templates(struct cli *cli, struct err *err);
-int cmd_templates_build(struct cli *cli, struct err *err);
-int cmd_templates_prune(struct cli *cli, struct err *err);
-int cmd_timings(struct cli *cli, struct err *err);
-int cmd_validate(struct cli *cli, struct err *err);
-int cmd_version(struct cli *cli, struct err *err);
+/* One function for each row of command_list.h, in the file cmd_NAME.c. */
+#define COMMAND(name, args, summary, flags, min, max, run, details)            \
+    int run(struct cli *cli, struct err *err);
+#include "cli/command_list.h"
+#undef COMMAND
 
 /* Flags that several commands share. */
 #define FLAG_APP                                                               \
     {                                                                          \
-        'a', "app", "APP", "the app; else .convox/app, else the directory"     \
+        'a', "app", "APP",                                                     \
+            "name of the app (default: .convox/app, or the directory)"         \
     }
 #define FLAG_JSON                                                              \
     {                                                                          \
-        0, "json", NULL, "for programs"                                        \
+        0, "json", NULL, "print JSON, for programs"                            \
     }
 #define FLAG_MANIFEST                                                          \
     {                                                                          \
-        'm', "manifest", "FILE", "instead of convox.yml"                       \
+        'm', "manifest", "FILE", "read this file instead of convox.yml"        \
     }
 #define FLAG_ENV                                                               \
     {                                                                          \
-        'e', "env", "KEY=VALUE", "set for the app; may be repeated"            \
+        'e', "env", "KEY=VALUE", "set a variable of the app; may be repeated"  \
     }
 #define FLAG_ENV_FILE                                                          \
     {                                                                          \
-        0, "env-file", "FILE", "read KEY=VALUE lines; may be repeated"         \
+        0, "env-file", "FILE", "read variables from a file; may be repeated"   \
     }
 #define FLAG_STRICT                                                            \
     {                                                                          \
-        0, "strict", NULL, "warnings are errors"                               \
+        0, "strict", NULL, "treat warnings as errors"                          \
     }
 #define FLAG_END                                                               \
     {                                                                          \

@@ -1,3 +1,5 @@
+/* Decodes the events of rackd's streams, line by line. session.c and stream.c
+ * read them. */
 #include "cli/events.h"
 
 #include <string.h>
@@ -15,7 +17,8 @@ double event_number(const cJSON *json, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
 
-    /* Beyond 2^53 a double holds no whole number, nor fits what we cast to. */
+    /* Beyond 2^53 a double cannot hold every integer, and it would not fit the
+     * types that callers cast to. */
     if (!cJSON_IsNumber(item) || item->valuedouble > 9e15 ||
         item->valuedouble < -9e15)
         return 0;
@@ -117,7 +120,8 @@ static bool is_log(const char *line, size_t len)
     return len > sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0;
 }
 
-/* The bytes behind it; whole lines, but for a piece, without the last end. */
+/* Reads the bytes that follow a `text` event: whole lines without their last
+ * line end, or a piece of a line. */
 static bool read_text(struct event *e, struct http *h)
 {
     int64_t bytes = (int64_t)event_number(e->json, "bytes");

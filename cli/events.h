@@ -1,9 +1,9 @@
 /*
- * events -- one line of a start's stream, decoded (rackd/api/PROTOCOL.md).
+ * events -- one event of a stream of rackd, decoded (rackd/api/PROTOCOL.md).
  *
- * Strings are borrowed from the event, never NULL; fields an event does not
- * have are "" or 0; what `line` is has `len` bytes, NUL among them. Unknown
- * types are EVENT_OTHER, to be ignored.
+ * Strings are borrowed from the event and never NULL; fields that an event does
+ * not have are "" or 0. `line` has `len` bytes, which may include NUL. Types
+ * that are not known are EVENT_OTHER, and are to be ignored.
  */
 #ifndef CLI_EVENTS_H
 #define CLI_EVENTS_H
@@ -38,7 +38,7 @@ enum event_type {
 struct event {
     enum event_type type;
     int64_t ms;
-    cJSON *json; /* owned: lists are read from it */
+    cJSON *json; /* the whole event, owned; lists are read from it */
 
     /* session */
     const char *session, *app;
@@ -69,17 +69,19 @@ struct event {
     int status;
 };
 
-/* False when the line is no JSON object with a type. */
+/* Parses one line, copied. False when it is not a JSON object with a type. */
 bool event_parse(struct event *e, const char *line, size_t len);
 void event_release(struct event *e);
 
-/* The next event of a stream, and its line as it came; false: more must be
- * read. What is no event is left out. `raw`: the caller passes the lines of
- * `log` events on, there may be millions: they are not decoded. */
+/* The next event of a stream, and its line as it came; false when more must be
+ * read from the socket. Lines that are no event are skipped. `raw`: lines of
+ * `log` events are not decoded, since the caller passes them on, and there may
+ * be millions. */
 bool event_next(struct event *e, struct http *h, bool raw, const char **line,
                 size_t *len);
 
-/* "" when `json` has no such string. */
+/* The value of a member, or "", 0 and false when it is absent or of another
+ * type. */
 const char *event_string(const cJSON *json, const char *key);
 double event_number(const cJSON *json, const char *key);
 bool event_true(const cJSON *json, const char *key);

@@ -1,3 +1,5 @@
+/* Parses the flags and arguments behind a command. command.c calls
+ * flags_parse() before the command runs; commands then ask for values. */
 #include "cli/flags.h"
 
 #include <stdint.h>
@@ -11,11 +13,11 @@
 
 const struct flag flags_common[] = {
     { 0, "color", "WHEN", "colours: auto, always or never" },
-    { 'h', "help", NULL, "what this command does" },
+    { 'h', "help", NULL, "print this help" },
     { 0, NULL, NULL, NULL },
 };
 
-/* By name (not terminated) or by letter. */
+/* Finds a flag by name (`len` bytes) or by letter. */
 static const struct flag *in_table(const struct flag *table, const char *name,
                                    size_t len, char letter)
 {
@@ -45,7 +47,8 @@ static void add(struct flags *f, const struct flag *flag, const char *text)
     v->text = text == NULL ? NULL : xstrdup(text);
 }
 
-/* "--name", "--name=value"; takes the next word too where it must. */
+/* Parses "--name" or "--name=value"; takes the next word as value when the flag
+ * needs one. */
 static int parse_long(struct flags *f, const struct flag *table, char ***at,
                       struct err *err)
 {
@@ -71,7 +74,7 @@ static int parse_long(struct flags *f, const struct flag *table, char ***at,
     return 0;
 }
 
-/* "-f", "-fs web", "-sweb": letters up to one that takes a value. */
+/* Parses "-f", "-fs web" or "-sweb": letters, up to one that takes a value. */
 static int parse_letters(struct flags *f, const struct flag *table, char ***at,
                          struct err *err)
 {
@@ -159,8 +162,8 @@ int flags_duration(const struct flags *f, const char *name, long long fallback,
     return 0;
 }
 
-/* Past "-e" or "--env=" written together with their value; NULL: another flag's
- * word. */
+/* The KEY=VALUE of a word, behind "-e" or "--env=" when these are in the same
+ * word; NULL for another flag. */
 static char *pair_in(char *word)
 {
     if (*word != '-')

@@ -1,3 +1,6 @@
+/* The items of a start, and the lines in which they are shown and redrawn at
+ * the bottom of a terminal. render.c keeps them up to date and decides when to
+ * draw. */
 #include "cli/live.h"
 
 #include <inttypes.h>
@@ -10,10 +13,12 @@
 #include "cli/text.h"
 #include "cli/when.h"
 
-/* A manifest may have thousands of services; a screen has not. */
+/* A manifest may have thousands of services, but a screen cannot show them.
+ * Beyond this many, items share the last one. */
 #define ITEMS_MAX 20000
 
-/* Below these the kind is left out, and the time. */
+/* Columns. Below NARROW the kind of an item is left out, below VERY_NARROW its
+ * time as well. */
 #define NARROW      44
 #define VERY_NARROW 28
 
@@ -125,7 +130,8 @@ struct live_item *live_progress(struct live *l, const struct event *e)
     return item;
 }
 
-/* One line of many: no line ends, no tabs. */
+/* Adds text as one line: it ends at the first line end, and control characters
+ * become spaces. */
 static void add_flat(struct str *out, const char *text)
 {
     for (; *text != '\0' && *text != '\n'; text++) {
@@ -164,7 +170,7 @@ static void add_symbol(const struct live_item *item,
         str_printf(out, "%s ", symbol);
 }
 
-/* "waiting for db", "ready", "pulling 3/8 layers" */
+/* Adds "waiting for db", "ready" or "pulling 3/8 layers". */
 static void add_state(const struct live_item *item, struct str *out)
 {
     str_add(out, item->state);
@@ -204,8 +210,8 @@ static void add_line(const struct live_item *item, const size_t *width,
     text_fit(out, str_c(&line), look->columns - 1, !look->utf8);
 }
 
-/* Done and good ones go first when there is no room; a network says nothing
- * worth a line. */
+/* When there is no room for all items, those that are ready are left out. A
+ * network is never worth a line. */
 static bool is_shown(const struct live_item *item, bool crowded)
 {
     return strcmp(item->kind, "network") != 0 &&
@@ -221,7 +227,8 @@ static size_t count_shown(const struct live *l, bool crowded)
     return count;
 }
 
-/* A long name leaves room for its state. */
+/* Measures the columns. A long name is cut, so that there is room for its
+ * state. */
 static void measure(const struct live *l, bool crowded, size_t columns,
                     size_t *width)
 {
@@ -240,7 +247,8 @@ static void measure(const struct live *l, bool crowded, size_t columns,
         width[1] = columns / 2 - 2;
 }
 
-/* Remember what stands there: a narrower window folds it. */
+/* Ends a line and stores its width: when the window gets narrower the terminal
+ * folds it, and live_erase() must know into how many rows. */
 static void end_line(struct live *l, struct str *out, size_t start)
 {
     *vec_add(&l->drawn) = text_width(out->s + start, out->len - start);

@@ -1,12 +1,12 @@
 /*
- * live -- what is being started: the items, and the lines that show them in
+ * live -- the items that are being started, and the lines that show them in
  * place on a terminal.
  *
- * Pure but for the escape sequences it appends: `now_ms` counts from the start
- * of the session, as the events' own `ms` does.
+ * Pure: it only appends text and escape sequences. `now_ms` counts from the
+ * start of the session, as the `ms` of events does.
  *
  *     live_state(&live, &event)           also live_progress()
- *     live_erase(&live, columns, &out);   then whatever scrolls
+ *     live_erase(&live, columns, &out);   then the lines that scroll
  *     live_draw(&live, &look, now_ms, &out)
  */
 #ifndef CLI_LIVE_H
@@ -22,16 +22,17 @@ struct str;
 struct live_item {
     char *kind, *label; /* "service", "web/2" */
     char *state, *text, *progress;
-    int64_t began_ms; /* when it was first more than waiting; -1: not yet */
-    int64_t done_ms;  /* -1: not yet */
-    int64_t said_ms;  /* private to render: last progress line */
+    /* When its state was first another than "waiting"; -1: not yet. */
+    int64_t began_ms;
+    int64_t done_ms; /* -1: not yet */
+    int64_t said_ms; /* used by render.c: time of its last progress line */
 };
 
 struct live {
     struct live_item *v;
     size_t len, cap;
     struct {
-        size_t *v; /* widths of the lines that stand there now */
+        size_t *v; /* widths of the lines that are on the screen now */
         size_t len, cap;
     } drawn;
 };
@@ -39,10 +40,10 @@ struct live {
 struct live_look {
     size_t columns, rows;
     bool colour, utf8;
-    bool frozen; /* for good: no spinner */
+    bool frozen; /* the last drawing, which stays: no spinner */
 };
 
-/* The item an event is about, with its new state; borrowed. */
+/* Update the item that an event is about, and return it; borrowed. */
 struct live_item *live_state(struct live *l, const struct event *e);
 struct live_item *live_progress(struct live *l, const struct event *e);
 
@@ -53,7 +54,8 @@ void live_erase(struct live *l, size_t columns, struct str *out);
 void live_draw(struct live *l, const struct live_look *look, int64_t now_ms,
                struct str *out);
 
-/* The lines that stand there stay; the next live_erase() has nothing to do. */
+/* Leaves the drawn lines where they are: the next live_erase() erases
+ * nothing. */
 void live_leave(struct live *l);
 
 void live_release(struct live *l);

@@ -1,3 +1,6 @@
+/* Turns the events of a start into what a person sees. session.c feeds it
+ * events and writes out what it has put together. It does no I/O itself, so
+ * that tests can check every byte. */
 #include "cli/render.h"
 
 #include <string.h>
@@ -9,15 +12,16 @@
 #include "cli/text.h"
 #include "cli/when.h"
 
-/* On a terminal, while starting: between two frames when something changed
- * (15 a second), and when only the spinners turn. */
+/* Milliseconds between two frames on a terminal: when something changed (15
+ * frames a second), and when only the spinners turn. */
 #define FRAME_MS 67
 #define SPIN_MS  100
 
-/* Without one: how often a pull says how far it is. */
+/* Milliseconds between two lines that say how far a pull is, when stdout is not
+ * a terminal. */
 #define PROGRESS_MS 5000
 
-/* Log lines do not wait for the next frame beyond this. */
+/* Bytes. With more log lines than this the next frame does not wait. */
 #define PENDING_MAX ((size_t)256 << 10)
 
 void render_init(struct render *r, const struct render_spec *spec)
@@ -28,7 +32,7 @@ void render_init(struct render *r, const struct render_spec *spec)
         tags_know(&r->tags, spec->only->v[i]);
 }
 
-/* Lines in place: on a terminal, until all is up. */
+/* True while items are drawn in place: on a terminal, until all is ready. */
 static bool is_live(const struct render *r)
 {
     return r->spec.out->is_tty && !r->spec.quiet && r->begun && !r->ready &&
@@ -48,14 +52,15 @@ static void end_open_line(struct render *r)
     r->open_source = NULL;
 }
 
-/* Whatever is not a log line begins on a line of its own. */
+/* Where to write what is not a log line; it begins on a line of its own. */
 static struct str *fresh_line(struct render *r)
 {
     end_open_line(r);
     return &r->out;
 }
 
-/* The items that stand below go before anything else that is written. */
+/* Erases the items below the log. This must come before any other text of the
+ * frame. */
 static void erase_first(struct render *r)
 {
     struct str all = { 0 };
@@ -99,7 +104,7 @@ static void on_session(struct render *r, const struct event *e)
     render_say(r, text);
 }
 
-/* "resource db: " and what happened to it. */
+/* Prints a line such as "resource db: ready 1.9 s". */
 static void say_item(struct render *r, const struct live_item *item,
                      const struct event *e)
 {
@@ -117,7 +122,7 @@ static void say_item(struct render *r, const struct live_item *item,
     render_say(r, str_c(&s));
 }
 
-/* Which changes are worth a line that stays. A network's are not. */
+/* True for changes that get a line which stays. Those of a network never do. */
 static bool is_news(const struct render *r, const struct live_item *item)
 {
     static const char *const mishaps[] = { "exited", "restarting", NULL };
@@ -152,7 +157,7 @@ static void on_progress(struct render *r, const struct event *e)
     struct live_item *item = live_progress(&r->live, e);
     cleanup_free char *text = NULL;
 
-    /* That it is being pulled was said when it began. */
+    /* The beginning of the pull has been printed already. */
     if (item->said_ms < item->began_ms)
         item->said_ms = item->began_ms;
     if (is_live(r) || e->ms - item->said_ms < PROGRESS_MS)
@@ -170,8 +175,9 @@ static enum text_strip strip_for(const struct term *t)
     return t->colour ? TEXT_KEEP : TEXT_NO_COLOUR;
 }
 
-/* On a terminal a '\r' goes back to where the line began: say again whose it
- * is. One at the end is only a line end from Windows. */
+/* On a terminal a '\r' goes back to the beginning of the line, over the prefix,
+ * so the prefix is printed again. A '\r' at the end is only a line end from
+ * Windows. */
 static void add_returns(struct render *r, const struct str *prefix,
                         const char *text, size_t len)
 {
@@ -192,7 +198,8 @@ static void add_returns(struct render *r, const struct str *prefix,
     }
 }
 
-/* Nothing in it has to be looked at closer. */
+/* True when the text needs no look at its bytes: it has no escape sequence and,
+ * on a terminal, no '\r'. */
 static bool is_plain(const struct render *r, const char *text, size_t len)
 {
     return memchr(text, '\033', len) == NULL &&
@@ -219,7 +226,8 @@ static void add_text(struct render *r, const struct str *prefix,
         str_add(&r->out, "\033[0m");
 }
 
-/* Lines, each behind its prefix; the first may go on where one was left. */
+/* Adds lines with a prefix each; the first one continues an open line when
+ * goes_on. */
 static void add_lines(struct render *r, const struct event *e,
                       const struct str *prefix, bool goes_on)
 {
@@ -276,7 +284,8 @@ static void on_lost(struct render *r, const struct event *e)
         render_say(r, text);
 }
 
-/* The items as they stand at the end of a start that failed. */
+/* Draws the items a last time when a start has failed, and leaves them
+ * there. */
 static void freeze(struct render *r, const struct event *e)
 {
     const struct term *t = r->spec.out;
@@ -404,7 +413,8 @@ int render_wait(const struct render *r, int64_t now_ms)
     return wait > 0 ? (int)wait : 0;
 }
 
-/* Erase, what scrolls, and the items below it again. */
+/* Puts a frame together: erase the items, print the new log lines, draw the
+ * items below them. */
 static void live_frame(struct render *r, int64_t now_ms)
 {
     const struct term *t = r->spec.out;

@@ -1,16 +1,16 @@
 /*
  * render -- the events of a start, as a person wants to see them.
  *
- * Pure: events in, text out. On a terminal the items that are being started
- * stand below the log lines and are drawn anew at most 15 times a second;
- * elsewhere every change worth a line is one. Once all is ready, only log
- * lines and mishaps.
+ * Pure: events in, text out. On a terminal the items that are being started are
+ * drawn below the log lines, at most 15 times a second; elsewhere each change
+ * that is worth a line gets one. Once all is ready, only log lines and mishaps
+ * are shown.
  *
  *     render_init(&r, &spec);
  *     render_event(&r, &event, now_ms)
- *     wait = render_wait(&r, now_ms)          how long it can stay unwritten
+ *     wait = render_wait(&r, now_ms)          how long it may stay unwritten
  *     render_frame(&r, now_ms)                fills out, err, tail
- *     write r.out to stdout, r.err to stderr, r.tail to stdout; cut all three
+ *     write r.out to stdout, r.err to stderr, r.tail to stdout; empty all three
  */
 #ifndef CLI_RENDER_H
 #define CLI_RENDER_H
@@ -27,11 +27,12 @@ struct event;
 struct term;
 
 struct render_spec {
-    const struct term *out, *err; /* what they are; read at every frame */
-    const struct strv *only;      /* names whose logs are shown; empty: all
-                                     services */
-    bool quiet;                   /* --json: nothing on stdout */
-    bool logs;                    /* false for a stop: no lines of theirs */
+    /* The two outputs; their size is read at every frame. */
+    const struct term *out, *err;
+    /* Names whose log lines are shown; empty: all services. */
+    const struct strv *only;
+    bool quiet; /* --json: nothing is written to stdout */
+    bool logs;  /* false: log lines are not shown */
 };
 
 struct render {
@@ -39,9 +40,10 @@ struct render {
     struct tags tags;
     struct live live;
     struct str out, err, tail;
-    char *open_source; /* whose line is not ended yet: a piece of it is out */
-    int64_t base_ms;   /* the local clock at the session's ms = 0 */
-    int64_t frame_ms;  /* when the last frame was drawn */
+    /* Source of a line whose end has not come yet, or NULL. */
+    char *open_source;
+    int64_t base_ms;  /* our clock at the time that is ms 0 of the session */
+    int64_t frame_ms; /* when the last frame was drawn */
     bool begun, dirty;
     bool ready, stopping, failed;
 };
@@ -53,10 +55,10 @@ void render_event(struct render *r, const struct event *e, int64_t now_ms);
 int render_wait(const struct render *r, int64_t now_ms);
 void render_frame(struct render *r, int64_t now_ms);
 
-/* A line of cvx's own, tag "convox". */
+/* Prints a line of cvx itself, with the tag "convox". */
 void render_say(struct render *r, const char *text);
 
-/* Say once that the end has begun; nothing is drawn in place any more. */
+/* Says once that the end has begun; nothing is drawn in place after that. */
 void render_stopping(struct render *r, const char *text);
 
 void render_release(struct render *r);

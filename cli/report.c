@@ -1,3 +1,5 @@
+/* The longer messages: errors with their reason and advice, the table when all
+ * is ready, what was removed. render.c and the commands call it. */
 #include "cli/report.h"
 
 #include <stdbool.h>
@@ -12,7 +14,7 @@
 
 #define LABEL_WIDTH 7
 
-/* "  why  text", further lines below the text's beginning. */
+/* Adds " why text", with further lines below the beginning of the text. */
 static void add_block(struct str *out, const struct term *look,
                       const char *label, const char *text)
 {
@@ -34,7 +36,8 @@ static void add_block(struct str *out, const struct term *look,
     }
 }
 
-/* rackd's texts may end with a line end, ours never do. */
+/* Adds a line. A text of rackd may end with a line end, one of cvx never
+ * does. */
 static void add_line(struct str *out, const char *text)
 {
     size_t len = strlen(text);
@@ -70,7 +73,8 @@ void report_masked(struct str *out, const char *url)
     const char *at, *colon;
 
     rest = rest == NULL ? url : rest + 3;
-    /* The last '@' before the path: a password may hold one. */
+    /* The last '@' before the path ends the login: a password may contain
+     * one. */
     at = memrchr(rest, '@', strcspn(rest, "/?#"));
     colon = at == NULL ? NULL : memchr(rest, ':', (size_t)(at - rest));
     if (colon == NULL) {
@@ -109,7 +113,8 @@ static void add_service(struct table *t, const cJSON *service)
               url.len == 0 ? "-" : str_c(&url));
 }
 
-/* A URL of the user's own is not for a CI job's log; ours is thrown away. */
+/* The password of the user's own database must not get into the log of a CI
+ * job, so it is masked. That of ours is random and dies with the session. */
 static void add_resource(struct table *t, const cJSON *resource)
 {
     cleanup_str struct str shown = { 0 };
@@ -128,7 +133,7 @@ static void add_resource(struct table *t, const cJSON *resource)
               str_c(&shown));
 }
 
-/* The rows as they are, the heading underlined by weight. */
+/* Adds a table with its heading dimmed. */
 static void add_table(struct str *out, const struct term *look,
                       const struct table *t)
 {

@@ -1,5 +1,6 @@
-/* report -- the larger things a person is told: what failed and what to do,
- * where everything is once it runs, what was removed. */
+/* report -- the longer messages for a person: what failed and what to do, where
+ * everything is once it runs, what was removed. Each appends to `out`; `look`
+ * says whether colours are wanted. */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
@@ -28,11 +29,11 @@ void report_warm(const struct event *e, struct str *out);
 void report_check(const struct event *e, const struct term *look,
                   struct str *out);
 
-/* Where a service can be reached: its url, else its first host port, else
- * "". */
+/* Appends where a service can be reached: its url, else its first port on this
+ * machine, else nothing. */
 void report_service_url(const cJSON *service, struct str *out);
 
-/* `url` without its password. */
+/* Appends `url` with its password as ****. */
 void report_masked(struct str *out, const char *url);
 
 #endif /* CLI_REPORT_H */

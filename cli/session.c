@@ -1,3 +1,5 @@
+/* An attached `cvx start`: one loop around poll() that shows the events of
+ * rackd and passes signals on. cmd_start.c calls session_run(). */
 #include "cli/session.h"
 
 #include <errno.h>
@@ -19,8 +21,8 @@
 
 struct session {
     const struct session_spec *spec;
-    struct http stream;  /* the start: the lease */
-    struct http stop[2]; /* the requests to stop: asked, and now */
+    struct http stream;  /* the request that starts it: its lease */
+    struct http stop[2]; /* the requests to stop: politely, and at once */
     int stops;
     struct signals signals;
     struct render render;
@@ -40,7 +42,8 @@ int session_status(int end_status, bool ready, int signal_number)
     return end_status == 0 ? by_signal : end_status;
 }
 
-/* The text, so that a signal during the write may add more. */
+/* Takes the text out, so that a signal which arrives during the write can add
+ * more. */
 static struct str take(struct str *from)
 {
     struct str taken = *from;
@@ -49,7 +52,8 @@ static struct str take(struct str *from)
     return taken;
 }
 
-/* Everything that waits goes out. One write where it can be: no flicker. */
+/* Writes everything out, with a single write when possible, since two would
+ * flicker. */
 static void flush(struct session *s)
 {
     struct render *r = &s->render;
@@ -69,7 +73,8 @@ static void flush(struct session *s)
     term_put(out, &last);
 }
 
-/* A connection of its own; that it was heard the stream says. */
+/* Asks rackd to stop the session, on a connection of its own. Its answer is not
+ * waited for: the stream shows what happens. */
 static void ask_to_stop(struct session *s, bool now)
 {
     cleanup_free char *target =
@@ -84,8 +89,8 @@ static void ask_to_stop(struct session *s, bool now)
         s->stops++;
 }
 
-/* Where rackd takes no more clients nobody hears us ask: the lease is what it
- * cannot miss the end of. */
+/* When rackd has too many clients it refuses the request with 503. Closing the
+ * lease stops the session too, and rackd cannot miss that. */
 static void on_stop_answer(struct session *s, struct http *stop)
 {
     struct err ignored = { 0 };
@@ -94,8 +99,9 @@ static void on_stop_answer(struct session *s, struct http *stop)
     if (stop->status == 503) {
         s->ended = true;
         if (!s->spec->json)
-            render_stopping(&s->render, "rackd has too many clients to be "
-                                        "asked: left it; it removes all");
+            render_stopping(&s->render, "rackd has too many clients to take "
+                                        "the request; it removes all "
+                                        "when cvx has left");
     }
     if (over)
         http_close(stop);
@@ -107,7 +113,7 @@ static void say_stopping(struct session *s)
 
     if (s->spec->json)
         return;
-    /* The terminal has printed "^C" where the cursor is. */
+    /* The terminal has printed "^C" at the cursor: overwrite it. */
     if (tty)
         str_add(&s->render.out, "\r\033[K");
     render_stopping(&s->render,
@@ -126,7 +132,8 @@ static void on_signals(struct session *s)
     }
     if (s->signals.interrupts == before)
         return;
-    /* No session yet: closing the connection is all there is to do. */
+    /* There is no session yet to be stopped: closing the connection is
+     * enough. */
     if (s->id == NULL) {
         s->ended = true;
         return;
@@ -138,7 +145,8 @@ static void on_signals(struct session *s)
         ask_to_stop(s, true);
 }
 
-/* While a write to stdout waits for its reader. */
+/* Called by term.c when a signal arrives while a write to stdout waits for its
+ * reader. */
 static void on_write_interrupted(void *user)
 {
     struct session *s = user;
@@ -159,7 +167,7 @@ static void on_event(struct session *s, const struct event *e)
         s->status = e->status;
     }
     render_event(&s->render, e, when_monotonic_ms());
-    /* What is said on stderr stands between what is said on stdout. */
+    /* A line on stderr must appear in order with those on stdout. */
     if (s->render.err.len > 0)
         flush(s);
 }
@@ -206,13 +214,13 @@ static int read_stream(struct session *s, struct err *err)
     return 0;
 }
 
-/* One wait, and what came of it. */
+/* Waits once, and handles what came. */
 static int turn(struct session *s, struct err *err)
 {
     struct pollfd p[] = {
         { .fd = s->stream.fd, .events = POLLIN },
         { .fd = s->signals.fd, .events = POLLIN },
-        /* Only to hear that nobody reads any more. */
+        /* Without POLLIN: only to notice that nobody reads stdout any more. */
         { .fd = s->spec->out->fd, .events = 0 },
         { .fd = s->stop[0].fd, .events = POLLIN },
         { .fd = s->stop[1].fd, .events = POLLIN },

@@ -1,10 +1,11 @@
 /*
- * session -- an attached start: its events to the screen, its signals to
- * rackd. The connection is the session's lease: when this process ends, by
- * whatever means, rackd tears everything down.
+ * session -- an attached start: its events to the screen, its signals to rackd.
+ * The connection is the lease of the session: when this process ends, by
+ * whatever means, rackd removes everything.
  *
  * The exit status is that of the session. A Ctrl-C (or SIGTERM, SIGHUP) after
- * `ready` is how a session ends: 0. Before it: 128 + the signal's number.
+ * `ready` is the usual end: 0. Before `ready` it is 128 + the number of the
+ * signal.
  */
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
@@ -25,9 +26,11 @@ struct session_spec {
     bool json;
 };
 
+/* Runs the session to its end, and returns the exit status; -1 with *err
+ * set. */
 int session_run(const struct session_spec *spec, struct err *err);
 
-/* The exit status, from what happened; pure. */
+/* The exit status that follows from what happened; pure, for tests. */
 int session_status(int end_status, bool ready, int signal_number);
 
 #endif /* CLI_SESSION_H */

@@ -1,3 +1,5 @@
+/* Makes signals readable: the handler writes a byte to a pipe, which session.c
+ * polls. Only an attached start installs the handlers. */
 #include "cli/signals.h"
 
 #include <errno.h>
@@ -10,10 +12,12 @@
 
 #include "base/err.h"
 
+/* Two signals within SAME_MS milliseconds count once; number LAST ends cvx at
+ * once. */
 #define SAME_MS 50
 #define LAST    3
 
-/* What a handler needs can only be global. */
+/* A signal handler gets no argument of ours, so these are global. */
 static int wake_fd = -1;
 static volatile sig_atomic_t count;
 static volatile int64_t last_ms;
@@ -26,7 +30,7 @@ static bool is_same(int64_t now_ms)
     return same;
 }
 
-/* Only calls that POSIX allows in a handler. */
+/* Calls only functions that POSIX allows in a signal handler. */
 static void on_signal(int number)
 {
     int saved = errno;
@@ -42,7 +46,7 @@ static void on_signal(int number)
         if (++count == LAST)
             _exit(128 + number);
     }
-    /* A full pipe has enough to wake us. */
+    /* If the pipe is full there is enough in it to wake us. */
     if (write(wake_fd, &byte, 1) < 0)
         errno = saved;
     errno = saved;
@@ -53,8 +57,9 @@ static int catch_signal(int number, struct err *err)
     struct sigaction old, act = { .sa_handler = on_signal };
 
     sigfillset(&act.sa_mask);
-    /* nohup wants it ignored. SIGINT is ignored behind the `&` of every
-     * script, where a `kill -INT` is meant all the same. */
+    /* nohup starts cvx with SIGHUP ignored, which must stay so. SIGINT is not
+     * treated so: scripts start every `cmd &` with it ignored, and yet a `kill
+     * -INT` is meant. */
     if (number == SIGHUP && sigaction(number, NULL, &old) == 0 &&
         old.sa_handler == SIG_IGN)
         return 0;

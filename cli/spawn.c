@@ -1,3 +1,5 @@
+/* Starts rackd as a daemon: finds the program, forks twice, and waits for the
+ * byte that says it listens. client.c calls it, with the lock held. */
 #include "cli/spawn.h"
 
 #include <errno.h>
@@ -15,10 +17,10 @@
 #include "base/str.h"
 #include "cli/when.h"
 
-/* A log that grew past this starts anew with the next rackd. */
+/* Bytes. A log that is larger is emptied when the next rackd starts. */
 #define LOG_MAX ((off_t)1 << 20)
 
-/* What is looked at of its end, for messages. */
+/* Bytes at the end of the log that are searched for its last line. */
 #define TAIL_BYTES 4096
 
 static bool is_program(const char *path)
@@ -29,7 +31,7 @@ static bool is_program(const char *path)
            access(path, X_OK) == 0;
 }
 
-/* Beside the binary that runs, or where `make install` may put it. */
+/* Looks beside the running cvx, and where `make install` may put rackd. */
 static char *find_beside(void)
 {
     static const char *const places[] = { "rackd", "../libexec/cvx/rackd" };
@@ -56,7 +58,7 @@ static char *find_in_path(const char *path)
     while (path != NULL && *path != '\0') {
         size_t len = strcspn(path, ":");
 
-        /* Relative entries are not for what is going to be a daemon. */
+        /* A relative entry of PATH must not decide which daemon runs. */
         if (*path == '/') {
             char *full = xasprintf("%.*s/rackd", (int)len, path);
 
@@ -94,17 +96,17 @@ static int open_log(const char *log, struct err *err)
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fchmod(fd, 0600) < 0 ||
         (st.st_size > LOG_MAX && ftruncate(fd, 0) < 0)) {
         close(fd);
-        return err_set(err, ERR_SYSTEM, "%s: not a log of ours", log);
+        return err_set(err, ERR_SYSTEM, "%s: not a log file of rackd", log);
     }
     return fd;
 }
 
-/* Where rackd finds the pipe. */
+/* Number of the descriptor of the pipe in rackd. */
 #define READY_FD 3
 
-/* In the child: nothing of cvx's is left but the environment. Descriptors that
- * cvx inherited are closed: a test runner or a CI job waits for whoever holds
- * them, and rackd stays. */
+/* Runs in the child: becomes rackd, which keeps nothing of cvx but the
+ * environment. All inherited descriptors are closed: a test runner or a CI job
+ * waits until nobody has them open, and rackd stays. */
 static void become_rackd(const char *program, const char *socket_path,
                          int log_fd, int ready_fd)
 {
@@ -128,7 +130,8 @@ static void become_rackd(const char *program, const char *socket_path,
     _exit(127);
 }
 
-/* Twice: rackd is nobody's child, and can get no terminal. */
+/* Forks twice: so rackd is not a child of cvx, and can never get a controlling
+ * terminal. */
 static int fork_twice(const char *program, const char *socket_path, int log_fd,
                       int ready_fd, struct err *err)
 {
@@ -149,7 +152,8 @@ static int fork_twice(const char *program, const char *socket_path, int log_fd,
     _exit(pid < 0 ? 126 : 0);
 }
 
-/* Not the reaper's, which goes on writing there once rackd is dead. */
+/* The last line that rackd wrote. Those of the reaper are skipped: it goes on
+ * writing to the log once rackd is dead. */
 static const char *last_line_of(char *text, size_t len)
 {
     for (;;) {
@@ -181,7 +185,8 @@ char *spawn_last_line(const char *log)
     return xstrdup(last_line_of(buf, n > 0 ? (size_t)n : 0));
 }
 
-/* What rackd says: "" when it ended without a word, or in time said none. */
+/* Reads what rackd says while it starts. `said` is empty when it ended without
+ * a word; false when it said nothing in time. */
 static bool read_ready(int fd, int timeout_ms, struct str *said)
 {
     int64_t until = when_monotonic_ms() + timeout_ms;
@@ -219,7 +224,8 @@ static int wait_ready(int fd, const char *log, int timeout_ms, struct err *err)
                        str_c(&said));
     last = spawn_last_line(log);
     return err_set(err, ERR_UNAVAILABLE, "rackd %s%s%s\n  its log: %s",
-                   in_time ? "ended before it listened" : "does not get ready",
+                   in_time ? "ended before it listened"
+                           : "did not get ready in time",
                    *last == '\0' ? "" : ": ", last, log);
 }
 

@@ -1,3 +1,6 @@
+/* Reads an answer of rackd that is a stream of events to its end: doctor, logs,
+ * stop, sweep and templates use it. An attached start has its own loop, in
+ * session.c. */
 #include "cli/stream.h"
 
 #include <stdbool.h>
@@ -7,7 +10,8 @@
 #include "cli/events.h"
 #include "cli/http.h"
 
-/* Lines of a log come as text, or are passed on as they are. */
+/* Hands out the events that have come. Log lines come as `text` events, or are
+ * passed on undecoded. */
 static void take_lines(struct http *h, stream_event_cb on_event, void *user,
                        int *status)
 {

@@ -1,3 +1,5 @@
+/* Prints tables with padded columns. The listing commands, the help and the
+ * report at `ready` use it. */
 #include "cli/table.h"
 
 #include <string.h>
@@ -23,7 +25,7 @@ static void measure(const struct table *t, size_t *width)
     }
 }
 
-/* The last cell of a row: further lines start where it starts. */
+/* Adds the last cell of a row; its further lines begin in the same column. */
 static void add_last(struct str *out, const char *cell, size_t indent)
 {
     const char *nl = strchr(cell, '\n');

@@ -1,6 +1,6 @@
 /*
- * table -- rows as Convox prints them: headings in capitals, columns padded
- * to their widest cell, two spaces between, the last column not padded.
+ * table -- rows as Convox prints them: headings in capitals, columns padded to
+ * their widest cell, two spaces between them, the last column not padded.
  *
  *     struct table t = { .columns = 3 };
  *     table_row(&t, "NAME", "TYPE", "URL");
@@ -8,8 +8,8 @@
  *     table_print(&t, &out);
  *     table_release(&t);
  *
- * An "info" table has two columns, Header and value; a value of several lines
- * is indented to its column.
+ * An "info" table has two columns, name and value; a value of several lines is
+ * indented to its column.
  */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
@@ -25,7 +25,8 @@ struct table {
     struct strv cells; /* private: row after row */
 };
 
-/* As many strings as there are columns; copied; NULL is an empty cell. */
+/* Adds a row: as many strings as there are columns, copied; NULL is an empty
+ * cell. */
 #define table_row(t, ...)                                                      \
     table_add((t), (const char *const[]){ __VA_ARGS__ },                       \
               sizeof((const char *const[]){ __VA_ARGS__ }) /                   \

@@ -1,19 +1,21 @@
+/* The "web | " in front of log lines: its width and its colour. render.c and
+ * cmd_logs.c use it. */
 #include "cli/tags.h"
 
-#include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "cli/text.h"
 
-/* More names than this share what is there: a name is not worth more memory
- * when a container makes them up. */
+/* More names than this share the colours that are taken: a container that makes
+ * up names must not cost memory. */
 #define TAGS_MAX 1000
 
-/* Readable on light and on dark ground, and far from each other. Red is left
- * out: it means an error. */
+/* Of the 256 colours those that are readable on a light and on a dark ground,
+ * and far from each other. Red is left out, since it means an error. */
 static const int palette[TAGS_COLOURS] = { 33, 35, 208, 170, 37,  178,
                                            99, 70, 167, 75,  137, 176 };
 
@@ -35,15 +37,6 @@ void tags_release(struct tags *t)
     *t = (struct tags){ 0 };
 }
 
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u;
-
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h ^ h >> 15;
-}
-
 static bool is_taken(const struct tags *t, int colour)
 {
     for (size_t i = 0; i < t->len; i++)
@@ -54,7 +47,7 @@ static bool is_taken(const struct tags *t, int colour)
 
 static int choose(const struct tags *t, const char *name)
 {
-    size_t first = hash(name) % TAGS_COLOURS;
+    size_t first = hash_text(name) % TAGS_COLOURS;
 
     if (is_own(name))
         return 0;

@@ -1,9 +1,9 @@
 /*
- * tags -- the "web    | " in front of a line: how wide, and in which colour.
+ * tags -- the "web | " in front of a line: how wide, and in which colour.
  *
- * The width is that of the longest name seen, at least "convox". A name keeps
- * its colour from one start to the next (it is chosen by hash), and no two of
- * the first TAGS_COLOURS names share one.
+ * The width is that of the longest name seen, and at least that of "convox". A
+ * name keeps its colour from one start to the next, since a hash chooses it; no
+ * two of the first TAGS_COLOURS names have the same.
  */
 #ifndef CLI_TAGS_H
 #define CLI_TAGS_H
@@ -17,7 +17,7 @@ struct str;
 
 struct tag {
     char *name;
-    int colour; /* of 256; 0: bold only (cvx's own tags) */
+    int colour; /* one of 256; 0: bold only, for the tags of cvx itself */
 };
 
 struct tags {
@@ -30,13 +30,14 @@ struct tags {
 void tags_init(struct tags *t, bool colour);
 void tags_release(struct tags *t);
 
-/* Make room and choose a colour; names of the manifest first, in order. */
+/* Registers a name: makes room and chooses its colour. Names of the manifest
+ * come first, in their order. */
 void tags_know(struct tags *t, const char *name);
 
-/* Append "web    | ". */
+/* Appends "web | ". */
 void tags_prefix(struct tags *t, const char *name, struct str *out);
 
-/* Append `text` in the colour of `name`. */
+/* Appends `text` in the colour of `name`. */
 void tags_paint(struct tags *t, const char *name, const char *text,
                 struct str *out);
 

@@ -1,3 +1,5 @@
+/* Writes to stdout and stderr, and knows what they are. Every command writes
+ * through here. */
 #include "cli/term.h"
 
 #include <errno.h>
@@ -79,7 +81,8 @@ void term_measure(struct term *t)
         t->rows = size.ws_row;
 }
 
-/* After a write that failed with `error`. */
+/* Waits after a write that failed with `error`, until another try makes
+ * sense. */
 static void wait_writable(struct term *t, int error)
 {
     struct pollfd p = { .fd = t->fd, .events = POLLOUT };
@@ -89,7 +92,8 @@ static void wait_writable(struct term *t, int error)
             t->on_interrupt(t->user);
         return;
     }
-    /* Somebody else made our stdout non-blocking: files are shared. */
+    /* Another process may have made stdout non-blocking: that flag is shared by
+     * all who have the file open. */
     if (error != EAGAIN || (poll(&p, 1, -1) < 0 && errno != EINTR))
         t->failed = true;
 }

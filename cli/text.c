@@ -1,3 +1,5 @@
+/* Measures, cuts and pads UTF-8 text for a terminal, and takes escape sequences
+ * out of text that is not ours. live.c, render.c and table.c use it. */
 #include "cli/text.h"
 
 #include <stdbool.h>
@@ -10,7 +12,8 @@ struct range {
     uint32_t first, last;
 };
 
-/* Combining marks, joiners, variation selectors. */
+/* Characters that take no column: combining marks, joiners, variation
+ * selectors. */
 static const struct range zero_wide[] = {
     { 0x0300, 0x036f }, { 0x0483, 0x0489 },   { 0x0591, 0x05bd },
     { 0x0610, 0x061a }, { 0x064b, 0x065f },   { 0x1ab0, 0x1aff },
@@ -19,7 +22,7 @@ static const struct range zero_wide[] = {
     { 0xfe20, 0xfe2f }, { 0x1f3fb, 0x1f3ff },
 };
 
-/* East Asian wide, and emoji. */
+/* Characters that take two columns: East Asian wide ones, and emoji. */
 static const struct range double_wide[] = {
     { 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0xa4cf },
     { 0xa960, 0xa97f },   { 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },
@@ -49,7 +52,8 @@ static size_t columns_of(uint32_t c)
     return 1;
 }
 
-/* Bytes of the character at `s`; 1 when it is no UTF-8. */
+/* Reads the character at `s` and returns its length in bytes; 1 when it is not
+ * UTF-8. */
 static size_t decode(const char *s, size_t len, uint32_t *c)
 {
     unsigned char b = (unsigned char)s[0];
@@ -69,8 +73,9 @@ static size_t decode(const char *s, size_t len, uint32_t *c)
     return n;
 }
 
-/* Bytes of the CSI sequence at `s`, 0 when there is none. *final is its last
- * byte: 'm' for colours. An unfinished one ends with the text. */
+/* Length of the CSI sequence at `s`; 0 when there is none. *final is its last
+ * byte: 'm' for colours. A sequence that is cut off extends to the end of the
+ * text. */
 static size_t csi(const char *s, size_t len, char *final)
 {
     size_t i = 2;
@@ -87,7 +92,8 @@ static size_t csi(const char *s, size_t len, char *final)
     return i + 1;
 }
 
-/* The next thing in the text: its bytes; its columns in *columns. */
+/* Length in bytes of the next character or escape sequence, and its width in
+ * *columns. */
 static size_t step(const char *s, size_t len, size_t *columns)
 {
     char final;
@@ -126,7 +132,8 @@ void text_fit(struct str *out, const char *s, size_t columns, bool ascii)
                 str_add(out, ascii ? "~" : "…");
             cut = true;
         }
-        /* Behind the cut only colours count: they switch back. */
+        /* Behind the cut only escape sequences are kept, since they switch
+         * colours back. */
         if (!cut || (wide == 0 && s[i] == '\033'))
             str_add_len(out, s + i, n);
         width += wide;

@@ -1,3 +1,6 @@
+/* Reads rackd's answer to GET /timings into rows of spans, for timings_text.c
+ * and timings_html.c; it also has the words for them. cmd_timings.c calls it,
+ * and report.c asks for the words at `ready`. */
 #include "cli/timings.h"
 
 #include <string.h>
@@ -37,7 +40,8 @@ static size_t phase_of(const char *word)
     return i;
 }
 
-/* "network" has no name worth telling, nor rackd. */
+/* Adds "resource db" or "service web/2". A network and rackd have no name that
+ * is worth telling. */
 static void add_label(struct str *out, const cJSON *item)
 {
     const char *kind = event_string(item, "kind");
@@ -129,7 +133,8 @@ static void read_spans(struct timings_row *row, const cJSON *item,
     }
 }
 
-/* An image is what a container is made from. */
+/* Where a container came from. That it was made from an image goes without
+ * saying. */
 static char *from_of(const cJSON *item)
 {
     const char *from = event_string(item, "from");
@@ -140,7 +145,7 @@ static char *from_of(const cJSON *item)
                                       : xasprintf("from a %s", from);
 }
 
-/* -1: it is not said. */
+/* The usual time; -1 when the answer has none. */
 static double usual_of(const cJSON *json)
 {
     return cJSON_HasObjectItem(json, "usual_ms")
@@ -148,7 +153,8 @@ static double usual_of(const cJSON *json)
                : -1;
 }
 
-/* Containers and builds always; of the rest what took any time. */
+/* Containers and builds always get a row; helpers only when they took a
+ * noticeable time. */
 static bool is_worth_a_row(const struct timings_row *row, const cJSON *item,
                            double ready_ms)
 {

@@ -1,10 +1,12 @@
+/* `cvx timings --html`: one HTML page with a chart, without scripts or anything
+ * from the network, so that it can be kept as an artefact of a CI job. */
 #include <string.h>
 
 #include "base/str.h"
 #include "cli/timings.h"
 #include "cli/when.h"
 
-/* Steps of the scale: about so many. */
+/* The scale has about this many steps. */
 #define TICKS 8
 
 static const char style[] =
@@ -113,7 +115,7 @@ static void add_head(const struct timings *t, struct str *out)
     str_add(out, "</p>\n");
 }
 
-/* 1, 2 or 5 times a power of ten. */
+/* Length of a step: 1, 2 or 5 times a power of ten. */
 static double tick_of(double ready_ms)
 {
     static const double times[] = { 1, 2, 5 };
@@ -130,7 +132,8 @@ static double percent(const struct timings *t, double ms)
     return t->ready_ms > 0 ? ms * 100 / t->ready_ms : 0;
 }
 
-/* The last one is ready itself; what would be too near to it is left out. */
+/* Adds the scale. Its last mark is the time of `ready` itself; a mark too close
+ * to that is left out. */
 static void add_scale(const struct timings *t, struct str *out)
 {
     cleanup_str struct str end = { 0 };
@@ -152,7 +155,7 @@ static void add_scale(const struct timings *t, struct str *out)
                str_c(&end));
 }
 
-/* "connect 1.02 s", "wait 60 ms for resource db". */
+/* Adds "connect 1.02 s", or "wait 60 ms for resource db". */
 static void add_words(const struct timings_span *s, struct str *out)
 {
     cleanup_str struct str took = { 0 };

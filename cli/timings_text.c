@@ -1,3 +1,5 @@
+/* `cvx timings` as text: a table with bars as wide as the terminal, a legend,
+ * and the phases of each row in words. */
 #include <ctype.h>
 #include <string.h>
 
@@ -8,16 +10,16 @@
 #include "cli/timings.h"
 #include "cli/when.h"
 
-#define BAR_MIN    10
-#define BAR_MAX    100
-#define OWN_WIDTH  8
-#define LABEL_MAX  28
-#define WITH_USUAL 76 /* below these many columns it is left out */
-#define LABEL_BESIDE                                                           \
-    64 /* below, a row's phases begin on a line of their own                   \
-        */
+#define BAR_MIN   10
+#define BAR_MAX   100
+#define OWN_WIDTH 8
+#define LABEL_MAX 28
+/* Columns. Below WITH_USUAL the usual times are left out; below LABEL_BESIDE
+ * the phases of a row begin on a line of their own. */
+#define WITH_USUAL   76
+#define LABEL_BESIDE 64
 
-/* How wide what is. */
+/* The width of each column. */
 struct layout {
     const struct term *look;
     size_t label, bar;
@@ -82,7 +84,7 @@ static void pad_left(struct str *out, const char *text, size_t columns)
     str_add(out, text);
 }
 
-/* What the columns are, and the ends of the scale. */
+/* Adds the names of the columns, and the two ends of the scale. */
 static void add_scale(const struct timings *t, const struct layout *l,
                       struct str *out)
 {
@@ -103,8 +105,8 @@ static void add_scale(const struct timings *t, const struct layout *l,
 
 /* ---- bars --------------------------------------------------------------- */
 
-/* What most of the time between the two went into: work before waiting, so
- * that what is short is still seen. NULL: nothing. */
+/* The span that took most of the time between two moments; NULL when there is
+ * none. Work goes before waiting, so that short work is still visible. */
 static const struct timings_span *span_in(const struct timings_row *row,
                                           double from_ms, double to_ms)
 {
@@ -199,13 +201,13 @@ static void add_row(const struct timings *t, const struct timings_row *row,
 
 /* ---- words that are wrapped --------------------------------------------- */
 
-/* A line that is being filled. */
+/* A line that is being filled, and where it is wrapped. */
 struct wrap {
     struct str *out;
     size_t at, indent, columns;
 };
 
-/* A word more, `gap` spaces from the last one, or on the next line. */
+/* Adds a word, `gap` spaces after the last one, or on the next line. */
 static void add_word(struct wrap *w, const char *word, size_t gap)
 {
     size_t wide = text_width(word, strlen(word));
@@ -258,13 +260,15 @@ static void add_legend(const struct timings *t, const struct term *look,
     str_add(out, "\n\n");
 }
 
-/* Below this a span is not worth a word. */
+/* True for spans of a millisecond or more; shorter ones are not worth a
+ * word. */
 static bool is_said(const struct timings_span *s)
 {
     return s->end_ms - s->begin_ms >= 1;
 }
 
-/* "*connect 1.02 s", "wait 60 ms for resource db": of one piece. */
+/* Adds "*connect 1.02 s," or "wait 60 ms for resource db,", which is not
+ * broken. */
 static void add_span(const struct timings_span *s, const struct term *look,
                      bool last, struct wrap *w)
 {
@@ -286,7 +290,8 @@ static void add_span(const struct timings_span *s, const struct term *look,
     add_word(w, str_c(&text), 1);
 }
 
-/* The label, beside its phases where there is room. */
+/* Adds the label: beside its phases when there is room, else on a line above
+ * them. */
 static void add_label(const struct timings_row *row, const struct layout *l,
                       bool beside, struct wrap *w)
 {

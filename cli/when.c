@@ -1,3 +1,5 @@
+/* Reads and prints durations and times. flags.c reads them from the command
+ * line; listings, render.c and timings print them. */
 #include "cli/when.h"
 
 #include <inttypes.h>
@@ -17,7 +19,8 @@ static const struct unit {
     { "h", 3600000 }, { "d", 86400000 },
 };
 
-/* The unit at *at, which is moved behind it; 0: none. */
+/* Milliseconds of the unit at *at, which is moved behind it; 0 when there is
+ * none. */
 static int64_t unit_of(const char **at)
 {
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
@@ -46,7 +49,8 @@ bool when_parse(const char *text, int64_t *ms)
             if (n > MAX_MS)
                 return false;
         }
-        /* A number without unit is alone: "1h30" would be a guess. */
+        /* A number without a unit must stand alone: for "1h30" we would have to
+         * guess. */
         if (*text != '\0') {
             unit = unit_of(&text);
             bare = false;

@@ -2,8 +2,7 @@
 # build.sh [--if-needed] [TYPE...] -- builds the images that stand in for the
 # official ones where no registry can be reached.
 #
-#   TYPE           base postgres postgis mysql mariadb redis valkey memcached;
-#                  all of them when none is named
+#   TYPE           a folder in the table below; all of them when none is named
 #   --if-needed    only those whose official image is neither in the engine nor
 #                  to be had from its registry, and that are missing or out of
 #                  date (their folder has changed since)
@@ -18,14 +17,27 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=$(dirname "$here")/build/images
 
 suite=trixie
-all="base mysql postgres mariadb postgis redis valkey memcached"
-declare -A version=([base]=trixie [postgres]=17 [postgis]=17-3.5 [mysql]=9.7
-    [mariadb]=11.8 [redis]=8.0 [valkey]=8.1 [memcached]=1.6)
-declare -A official=([base]=debian:trixie-slim [postgres]=postgres:17
-    [postgis]=postgis/postgis:17-3.5 [mysql]=mysql:8.4 [mariadb]=mariadb:11.8
-    [redis]=redis:8.0 [valkey]=valkey/valkey:8.1 [memcached]=memcached:1.6)
-declare -A parent=([base]= [postgres]=base [postgis]=postgres [mysql]=base
-    [mariadb]=base [redis]=base [valkey]=base [memcached]=base)
+# One row per image: its folder, the image it is built from (- for none), the
+# version of what Debian has, the official image that it stands in for.
+images='
+base      -        trixie debian:trixie-slim
+mysql     base     9.7    mysql:8.4
+postgres  base     17     postgres:17
+mariadb   base     11.8   mariadb:11.8
+postgis   postgres 17-3.5 postgis/postgis:17-3.5
+redis     base     8.0    redis:8.0
+valkey    base     8.1    valkey/valkey:8.1
+memcached base     1.6    memcached:1.6
+'
+all=
+declare -A version official parent
+while read -r type from number image; do
+    [ -n "$type" ] || continue
+    all+="${all:+ }$type"
+    version[$type]=$number
+    official[$type]=$image
+    parent[$type]=${from#-}
+done <<<"$images"
 
 say() { echo "$*" >&2; }
 

@@ -1,18 +1,30 @@
+/*
+ * The composition root, and nothing else: makes the parts of a rack, tells each
+ * whom to call, and closes them in order. main.c runs it.
+ */
 #include "rack.h"
 
-#include <malloc.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "base/env.h"
+#include "api/api.h"
+#include "api/handlers.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "guard/owner.h"
+#include "guard/reaper.h"
 #include "plan/mask.h"
+#include "prepared/template_list.h"
+#include "prepared/templates.h"
+#include "prepared/warm.h"
+#include "rack/app_run.h"
+#include "rack/link.h"
+#include "rack/tenant.h"
 #include "run/session.h"
+#include "store/store.h"
 #include "web/web.h"
 
 #define IDLE_CHECK_MS 1000
@@ -22,6 +34,24 @@
 
 /* Memory for containers that wait, frozen: one app with every database. */
 #define WARM_MB 1024
+
+struct rack {
+    uv_loop_t *loop;
+    struct store store;
+    char *owner, *socket_path, *sandbox_image;
+    struct web *web;
+    struct tenants tenants;
+    struct links *links;
+    struct app_runs runs;
+    struct template_list *template_list;
+    struct templates *templates;
+    struct warm_pool *warm;
+    struct api api;
+    uv_timer_t idle_timer;
+    unsigned idle_s;
+    uint64_t idle_since_ms; /* loop clock */
+    bool closing;
+};
 
 static const struct web_route routes[] = {
     { "GET", "/version", on_version },
@@ -49,22 +79,23 @@ static const struct web_route routes[] = {
 };
 
 static void on_idle_check(uv_timer_t *timer);
-static void close_when_empty(struct rack *r);
-static void on_part_closed(void *user);
-static void on_timer_closed(uv_handle_t *handle);
+static void on_quit_asked(void *user);
+static void on_tenants_empty(void *user);
+static void on_web_closed(void *user);
+static void on_links_closed(void *user);
 
-/* No secret of any session gets into the log. */
+/* No secret of any start gets into the log. */
 static char *without_secrets(const char *text, void *user)
 {
-    struct rack *r = user;
+    const struct rack *r = user;
     const struct strv none = { 0 };
     char *shown = mask_text(text, &none);
     struct app_run *run;
 
-    DL_FOREACH (r->runs, run) {
+    DL_FOREACH (r->runs.all, run) {
         char *before = shown;
 
-        shown = mask_text(before, &run->input.secrets);
+        shown = mask_text(before, &run->secrets);
         free(before);
     }
     return shown;
@@ -81,6 +112,63 @@ static unsigned long setting_mb(const char *name, long otherwise)
     return (unsigned long)mb;
 }
 
+/* ---- its parts ----------------------------------------------------------- */
+
+static void make_tenants(struct rack *r)
+{
+    r->tenants = (struct tenants){ .loop = r->loop,
+                                   .rack_id = r->store.rack_id,
+                                   .owner = r->owner,
+                                   .sandbox_image = r->sandbox_image,
+                                   .notes = image_notes_new(),
+                                   .on_empty = on_tenants_empty,
+                                   .user = r };
+    r->links = links_new(
+        &(struct links_spec){ .loop = r->loop,
+                              .rack_id = r->store.rack_id,
+                              .owner = r->owner,
+                              .lives = tenants_live,
+                              .on_guard_change = tenants_guard_changed,
+                              .user = &r->tenants });
+    r->runs = (struct app_runs){ .tenants = &r->tenants, .store = &r->store };
+}
+
+static void make_prepared(struct rack *r)
+{
+    unsigned long max_mb = setting_mb("CVX_TEMPLATES_MB", TEMPLATES_MB);
+
+    r->tenants.use_templates = max_mb > 0;
+    r->template_list = template_list_new(&r->store, max_mb);
+    r->templates = templates_new(&(struct templates_spec){
+        .tenants = &r->tenants, .runs = &r->runs, .list = r->template_list });
+    r->warm = warm_pool_new(
+        &(struct warm_spec){ .tenants = &r->tenants,
+                             .runs = &r->runs,
+                             .templates = r->templates,
+                             .max_mb = setting_mb("CVX_WARM_MB", WARM_MB) });
+    r->runs.find_ready_made = warm_find_ready_made;
+    r->runs.user = r->warm;
+}
+
+static void lend_to_api(struct rack *r)
+{
+    r->api = (struct api){
+        .loop = r->loop,
+        .store = &r->store,
+        .links = r->links,
+        .tenants = &r->tenants,
+        .runs = &r->runs,
+        .template_list = r->template_list,
+        .templates = r->tenants.use_templates ? r->templates : NULL,
+        .warm = r->warm,
+        .socket_path = r->socket_path,
+        .started_ms = uv_now(r->loop),
+        .full_bytes = WEB_FULL,
+        .quit = on_quit_asked,
+        .quit_user = r,
+    };
+}
+
 int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
              unsigned idle_s, struct err *err)
 {
@@ -88,135 +176,109 @@ int rack_new(struct rack **out, uv_loop_t *loop, const char *socket_path,
 
     r->loop = loop;
     r->idle_s = idle_s;
-    r->full_bytes = WEB_FULL;
-    r->started = r->started_idle = uv_now(loop);
+    r->idle_since_ms = uv_now(r->loop);
     r->socket_path = xstrdup(socket_path);
     r->owner = owner_self();
-    r->notes = image_notes_new();
+    r->sandbox_image = reaper_image();
     if (store_open(&r->store, "local", err) < 0 ||
-        web_new(&r->control, loop, routes, r, err) < 0) {
+        web_new(&r->web, r->loop, routes, &r->api, err) < 0) {
         rack_free(r);
         return -1;
     }
-    if (web_listen(r->control, socket_path, err) < 0) {
-        web_close(r->control, on_part_closed, r);
-        uv_run(loop, UV_RUN_DEFAULT); /* only what was just made is on it */
+    if (web_listen(r->web, socket_path, err) < 0) {
+        web_close(r->web, on_web_closed, r);
+        uv_run(r->loop, UV_RUN_DEFAULT); /* only what was just made is on it */
         rack_free(r);
         return err_wrap(err, "cannot listen");
     }
-    r->templates_mb = setting_mb("CVX_TEMPLATES_MB", TEMPLATES_MB);
-    r->warm_mb = setting_mb("CVX_WARM_MB", WARM_MB);
-    uv_timer_init(loop, &r->template_timer);
-    uv_timer_init(loop, &r->idle_timer);
+    make_tenants(r);
+    make_prepared(r);
+    lend_to_api(r);
+    uv_timer_init(r->loop, &r->idle_timer);
     uv_timer_start(&r->idle_timer, on_idle_check, IDLE_CHECK_MS, IDLE_CHECK_MS);
     log_filter(without_secrets, r);
     *out = r;
     return 0;
 }
 
+struct api *rack_api(struct rack *r)
+{
+    return &r->api;
+}
+
 void rack_free(struct rack *r)
 {
     log_filter(NULL, NULL);
     store_release(&r->store);
-    image_notes_free(r->notes);
+    if (r->tenants.notes != NULL)
+        image_notes_free(r->tenants.notes);
     free(r->socket_path);
     free(r->owner);
+    free(r->sandbox_image);
     free(r);
 }
 
-void rack_session_spec(struct link *link, struct session_spec *out)
-{
-    struct rack *r = link->rack;
-
-    *out =
-        (struct session_spec){ .loop = r->loop,
-                               .engine = link->engine,
-                               .notes = r->notes,
-                               .ports = &r->ports,
-                               .rack_id = r->store.rack_id,
-                               .owner = r->owner,
-                               .hub_tag = "convox",
-                               .templates = r->templates_mb > 0 ? TEMPLATES_USE
-                                                                : TEMPLATES_OFF,
-                               .podman = link->podman,
-                               .sandbox = true,
-                               .tick_ms = r->tick_ms };
-}
-
-/* ---- the end ------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------- */
 
 /* With neither session nor client for a while there is nothing to stay for. */
 static void on_idle_check(uv_timer_t *timer)
 {
     struct rack *r = container_of(timer, struct rack, idle_timer);
 
-    warm_tick(r);
-    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL ||
-        web_clients(r->control) > 0)
-        r->started_idle = uv_now(r->loop);
-    else if (uv_now(r->loop) - r->started_idle > r->idle_s * 1000ULL)
+    if (r->tenants.all != NULL || web_clients(r->web) > 0)
+        r->idle_since_ms = uv_now(r->loop);
+    else if (uv_now(r->loop) - r->idle_since_ms > r->idle_s * 1000ULL)
         rack_quit(r);
+}
+
+/* Clients go before the engines: their requests let go of them. */
+static void close_parts(struct rack *r)
+{
+    if (r->closing)
+        return;
+    r->closing = true;
+    links_refuse(r->links);
+    uv_close((uv_handle_t *)&r->idle_timer, NULL);
+    web_close(r->web, on_web_closed, r);
 }
 
 void rack_quit(struct rack *r)
 {
-    struct app_run *run, *next;
-    bool again = r->quitting;
-
-    if (!again)
+    if (!r->tenants.quitting)
         log_info("rack", "going");
-    r->quitting = true;
-    DL_FOREACH_SAFE (r->runs, run, next)
-        run_stop(run, "rackd ends", again, 1);
-    templates_stop(r);
-    warm_drop(r, NULL, "rackd ends");
-    close_when_empty(r);
+    tenants_stop(&r->tenants, "rackd ends", r->tenants.quitting);
+    if (r->tenants.all == NULL)
+        close_parts(r);
 }
 
-void rack_run_ended(struct rack *r)
+static void on_quit_asked(void *user)
 {
-    /* A session's log lines leave megabytes of holes, which glibc keeps. */
-    malloc_trim(0);
-    r->started_idle = uv_now(r->loop);
-    if (r->quitting)
-        close_when_empty(r);
+    rack_quit(user);
 }
 
-/* Clients first: those who wait for an engine let go of it. */
-static void close_when_empty(struct rack *r)
-{
-    warm_tick(r);
-    if (r->runs != NULL || r->warm != NULL || r->template_jobs != NULL ||
-        r->closing)
-        return;
-    r->closing = true;
-    uv_close((uv_handle_t *)&r->template_timer, on_timer_closed);
-    uv_close((uv_handle_t *)&r->idle_timer, on_timer_closed);
-    web_close(r->control, on_part_closed, r);
-}
-
-static void on_part_closed(void *user)
+static void on_tenants_empty(void *user)
 {
     struct rack *r = user;
-    struct link *link, *next;
 
-    DL_FOREACH_SAFE (r->links, link, next) {
-        DL_DELETE(r->links, link);
-        link_close(link);
-    }
+    if (r->tenants.quitting)
+        close_parts(r);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_web_closed(void *user)
 {
-    (void)handle;
+    struct rack *r = user;
+
+    if (r->links == NULL)
+        return; /* it could not even listen */
+    warm_pool_close(r->warm);
+    templates_close(r->templates);
+    template_list_close(r->template_list);
+    links_close(r->links, on_links_closed, r);
 }
 
-struct app_run *rack_find_app(struct rack *r, const char *app)
+static void on_links_closed(void *user)
 {
-    struct app_run *run, *found = NULL;
+    struct rack *r = user;
 
-    DL_FOREACH (r->runs, run)
-        if (run->session != NULL && strcmp(run->input.app, app) == 0)
-            found = run;
-    return found;
+    r->links = NULL;
 }

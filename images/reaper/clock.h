@@ -1,4 +1,5 @@
-/* clock -- time that only goes on, in milliseconds. */
+/* clock -- milliseconds since an arbitrary moment, for deadlines: setting the
+ * machine's clock does not change it. */
 #ifndef REAPER_CLOCK_H
 #define REAPER_CLOCK_H
 

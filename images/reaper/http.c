@@ -1,3 +1,5 @@
+/* The reaper's HTTP client: blocking, several connections at a time in one
+ * poll(). objects.c and main.c call it. */
 #include "images/reaper/http.h"
 
 #include <errno.h>
@@ -13,14 +15,14 @@
 #include "base/mem.h"
 #include "images/reaper/clock.h"
 
-/* One call under way. */
+/* One call in progress. */
 struct conn {
     struct http_call *call; /* NULL: this place is free */
     int64_t deadline;
     struct str out;
     llhttp_t parser;
     int fd;
-    bool whole;
+    bool whole; /* the answer is here to its end */
 };
 
 static int on_body(llhttp_t *parser, const char *at, size_t len)
@@ -33,7 +35,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
     return 0;
 }
 
-/* What follows is not ours: one call, one answer. */
+/* Whatever follows is ignored: a call has one answer. */
 static int on_complete(llhttp_t *parser)
 {
     struct conn *c = container_of(parser, struct conn, parser);
@@ -55,6 +57,7 @@ static const llhttp_settings_t *settings(void)
     return &all;
 }
 
+/* The call has ended; without a whole answer `why` says why. */
 static void end(struct conn *c, const char *why)
 {
     if (!c->whole) {
@@ -84,8 +87,8 @@ static void begin(struct conn *c, const char *path, struct http_call *call,
         return;
     }
     memcpy(addr.sun_path, path, strlen(path) + 1);
-    /* A unix socket connects at once or not at all; EAGAIN: its queue is full,
-     * and whoever calls us tries again anyway. */
+    /* A unix socket connects at once or fails. EAGAIN (its queue is full)
+     * counts as a failure, because our callers try again anyway. */
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
         end(c, strerror(errno));
 }
@@ -121,10 +124,10 @@ static void read_some(struct conn *c)
         end(c, "that is no HTTP answer");
 }
 
-/* Fill the free places; how many calls are under way. */
-static size_t fill(struct conn *conns, const char *path,
-                   struct http_call *calls, size_t count, size_t *next,
-                   int timeout_ms)
+/* Begins waiting calls in the free places; returns how many are in progress. */
+static size_t begin_waiting(struct conn *conns, const char *path,
+                            struct http_call *calls, size_t count, size_t *next,
+                            int timeout_ms)
 {
     size_t busy = 0;
 
@@ -136,7 +139,7 @@ static size_t fill(struct conn *conns, const char *path,
     return busy;
 }
 
-static void turn(struct conn *conns)
+static void wait_and_handle(struct conn *conns)
 {
     struct pollfd p[HTTP_AT_ONCE];
     int64_t now;
@@ -148,7 +151,7 @@ static void turn(struct conn *conns)
         p[i].events = busy && conns[i].out.len > 0 ? POLLOUT : POLLIN;
         p[i].revents = 0;
     }
-    poll(p, HTTP_AT_ONCE, 100); /* and then look at the deadlines */
+    poll(p, HTTP_AT_ONCE, 100); /* not for ever, because of the deadlines */
     now = clock_ms();
     for (size_t i = 0; i < HTTP_AT_ONCE; i++) {
         if (conns[i].call == NULL)
@@ -168,8 +171,9 @@ void http_run(const char *socket_path, struct http_call *calls, size_t count,
     struct conn conns[HTTP_AT_ONCE] = { 0 };
     size_t next = 0;
 
-    while (fill(conns, socket_path, calls, count, &next, timeout_ms) > 0)
-        turn(conns);
+    while (begin_waiting(conns, socket_path, calls, count, &next, timeout_ms) >
+           0)
+        wait_and_handle(conns);
 }
 
 void http_release(struct http_call *call)

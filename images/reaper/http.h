@@ -1,6 +1,6 @@
 /*
- * http -- several requests to the engine's socket at once, and then all their
- * answers: what the reaper needs of HTTP, and no more.
+ * http -- several requests to the engine's socket at once: what the reaper
+ * needs of HTTP, and no more.
  *
  *     struct http_call calls[2] = { { .method = "GET", .path = "/networks" },
  *                                   { .method = "DELETE", .path = p } };
@@ -8,9 +8,9 @@
  *     calls[0].status                 200; 0: no whole answer came, see `why`
  *     http_release(&calls[0]);
  *
- * Every call has a connection of its own, HTTP_AT_ONCE of them at a time. It
- * blocks until the last has ended or its time is over. An answer counts only
- * when it is whole: one cut short is none.
+ * Every call has a connection of its own; HTTP_AT_ONCE of them are open at a
+ * time. http_run() blocks until every call has ended or timed out. An answer
+ * that is cut short counts as none.
  */
 #ifndef REAPER_HTTP_H
 #define REAPER_HTTP_H
@@ -21,7 +21,8 @@
 
 #define HTTP_AT_ONCE 32
 
-/* A longer answer is none: a list of 10,000 containers has some 20 MB. */
+/* A longer answer counts as none. A list of 10,000 containers has some 20 MB.
+ */
 #define HTTP_BODY_MAX ((size_t)64 << 20)
 
 struct http_call {
@@ -32,10 +33,11 @@ struct http_call {
     char why[120]; /* why there is no answer */
 };
 
+/* `timeout_ms` is for each call, from the moment when it begins. */
 void http_run(const char *socket_path, struct http_call *calls, size_t count,
               int timeout_ms);
 
-/* The answer's memory; not the path. */
+/* Frees the answer. The path stays the caller's. */
 void http_release(struct http_call *call);
 
 /* Append `text` so that it may stand in a query. */

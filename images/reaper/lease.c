@@ -1,3 +1,5 @@
+/* Reads what the rack writes to the reaper's stdin. main.c waits here for as
+ * long as the rack lives. */
 #include "images/reaper/lease.h"
 
 #include <errno.h>
@@ -8,10 +10,11 @@
 
 #include "base/mem.h"
 
-/* A rack's lines are short; more than this is no rack's. */
+/* The lines of a rack are short: whoever writes a longer one is no rack. */
 #define LINE_MAX_BYTES 4096
 
-/* Takes the first line away; LEASE_NOTHING when it means nothing to us. */
+/* Removes the first line, which ends at `end`. LEASE_NOTHING when it is none
+ * that we know: a newer rack may say more. */
 static enum lease_event read_line(struct lease *l, char *end)
 {
     enum lease_event event = LEASE_NOTHING;
@@ -28,6 +31,7 @@ static enum lease_event read_line(struct lease *l, char *end)
     return event;
 }
 
+/* The event of the next line that means something. */
 static enum lease_event take_line(struct lease *l)
 {
     enum lease_event event = LEASE_NOTHING;

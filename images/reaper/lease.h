@@ -1,10 +1,11 @@
 /*
- * lease -- the rack's hold on the reaper: its stdin.
+ * lease -- how a rack tells the reaper that it lives: through the reaper's
+ * stdin.
  *
  *     "lease KEY=VALUE\n"   answered "ok\n", or "no WHY\n"
  *     "done\n"              the rack ends tidily and has removed everything
- *     end of input          the rack is dead, however that came about: the
- *                           kernel closes its end, whatever killed it
+ *     end of input          the rack is dead: whatever killed it, the kernel
+ *                           closes its end
  */
 #ifndef REAPER_LEASE_H
 #define REAPER_LEASE_H
@@ -12,15 +13,16 @@
 #include "base/str.h"
 
 enum lease_event {
-    LEASE_NOTHING, /* not within the time */
-    LEASE_HELD,    /* a rack says that it is there: lease_text() is whose */
-    LEASE_DONE,
-    LEASE_GONE,
+    LEASE_NOTHING, /* nothing came in time */
+    LEASE_HELD,    /* "lease": lease_text() says of which rack */
+    LEASE_DONE,    /* "done" */
+    LEASE_GONE,    /* end of input, or nonsense */
 };
 
+/* Zeroed before its first use. */
 struct lease {
-    struct str in;
-    struct str text;
+    struct str in;   /* read and not understood yet */
+    struct str text; /* of the last "lease" line */
 };
 
 /* Waits for the next event; timeout_ms < 0: for ever. */
@@ -31,7 +33,7 @@ const char *lease_text(const struct lease *l);
 
 void lease_release(struct lease *l);
 
-/* What the rack is told; "" is "ok". */
+/* Answers the last "lease" line: with "ok" when `why` is "". */
 void lease_answer(const char *why);
 
 #endif /* REAPER_LEASE_H */

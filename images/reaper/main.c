@@ -4,25 +4,26 @@
  *   cvx-reaper [--self NAME] [--grace MS] [--patience MS] SOCKET KEY=VALUE...
  *   cvx-reaper --pause
  *
- * A rack holds its stdin (lease.h) and dies: every container, network and
- * volume that carries all of the labels is removed, again and again until
- * nothing more turns up, since the engine may still be creating what the rack
- * asked for with its last breath. Nothing else is ever touched.
+ * It waits until the rack that holds its stdin (lease.h) dies. Then it removes
+ * every container, network and volume that carries all of the labels, again and
+ * again until nothing more turns up, since the engine may still be creating
+ * what the rack asked for last. Nothing else is ever touched.
  *
- * With --self it runs as that container, the engine's socket mounted, and
- * removes itself last. The engine starts it again after a restart (policy
- * on-failure); then nobody holds it, and it waits the grace for the rack to
- * come back. A lease that crosses a network may break while the rack lives:
- * with --patience the rack has so long to put another reaper in this one's
- * place. The labels are arguments since such a start has forgotten what
- * stdin said.
+ * With --self it runs in the container of that name, where the engine's socket
+ * is mounted, and removes itself last. When the engine restarts it starts the
+ * container again (policy on-failure). Then no rack holds its stdin, and it
+ * waits for the grace that the rack comes back. A rack on another machine holds
+ * it through a network connection, which may break while the rack lives:
+ * --patience is the time for the rack to put another reaper in this one's
+ * place. The labels are arguments because a reaper that was started again has
+ * not read its stdin.
  *
- * Without --self it is a process on the rack's machine, nobody's child and in
- * no group or session of the rack's: the net until the container is up, and
- * the only one where the engine's socket cannot be mounted.
+ * Without --self it is a process on the rack's machine, outside of the rack's
+ * process group and session. It guards the rack until the container is up, and
+ * for good where the engine's socket cannot be mounted.
  *
- * With --pause it does nothing at all: it is the process of a container that
- * others share the network namespace of.
+ * With --pause it does nothing at all: its container only has a network
+ * namespace that other containers share.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -40,22 +41,23 @@
 #include "images/reaper/lease.h"
 #include "images/reaper/objects.h"
 
-/* The engine is asked again so often while it does not answer. */
+/* How often the engine is asked while it does not answer. */
 #define AGAIN_MS 50
 
-/* What is busy is asked for as often for so long, then seldom. */
+/* What is busy is tried as often for this long, and then seldom. */
 #define BUSY_FAST_MS 5000
 #define BUSY_SLOW_MS 2000
 
-/* What the rack asked for last may turn up this late. The container goes when
- * nothing did; the process, which nobody sees, looks longer. */
+/* How late something may turn up that the rack asked for last. The container
+ * shows in the user's lists, so it leaves early; the process may look longer.
+ */
 #define SETTLE_CONTAINER_MS 600
 #define SETTLE_PROCESS_MS   15000
 
-/* What cannot be removed in this time stays, for the next rack's sweep. */
+/* What cannot be removed in this time is left for the next rack's sweep. */
 #define GIVE_UP_MS 600000
 
-/* The end of a reaper that the engine is to start again: EX_TEMPFAIL. */
+/* Exit status of a reaper that the engine is to start again (EX_TEMPFAIL). */
 #define STATUS_AGAIN 75
 
 struct reaper {
@@ -81,7 +83,7 @@ static void say(const char *text, const char *more)
 
 /* ---- the lease ---------------------------------------------------------- */
 
-/* Status of a question about ourselves; 0: no answer. */
+/* The HTTP status of a question about our own container; 0: no answer. */
 static int ask_about_self(const struct reaper *r, int timeout_ms)
 {
     cleanup_free char *path = xasprintf("/containers/%s/json", r->self);
@@ -96,7 +98,8 @@ static int ask_about_self(const struct reaper *r, int timeout_ms)
     return status;
 }
 
-/* A lease means something only where we could act on its end. */
+/* A lease is accepted only when we could act on its end: the engine behind our
+ * socket must know the container that we are. */
 static bool answer_lease(struct reaper *r)
 {
     const char *why = "";
@@ -114,8 +117,8 @@ static bool answer_lease(struct reaper *r)
     return *why == '\0';
 }
 
-/* Started again by the engine, nobody may come: the grace begins when the
- * engine answers, for no rack can come before. */
+/* After a restart of the engine no rack may ever come. The grace begins when
+ * the engine answers, because no rack can come before. */
 static enum lease_event wait_for_rack(struct reaper *r)
 {
     int64_t answered = 0;
@@ -132,7 +135,7 @@ static enum lease_event wait_for_rack(struct reaper *r)
     }
 }
 
-/* Until the rack is dead; LEASE_DONE when it ended tidily. */
+/* Waits until the rack is dead; LEASE_DONE when it ended tidily. */
 static enum lease_event watch(struct reaper *r)
 {
     enum lease_event event =
@@ -172,9 +175,8 @@ static size_t count_of(const struct objects *all,
     return n;
 }
 
-/* Networks and volumes are free once the last container is gone. The process
- * removes the container that does the same work too: it may never have been
- * started. */
+/* Containers first, because they use the networks and volumes. The process also
+ * removes a reaper's container: that may never have been started. */
 static size_t remove_all(const struct reaper *r, const struct objects *all)
 {
     size_t failed = objects_remove(all, r->socket, is_container);
@@ -191,15 +193,15 @@ static bool is_clean(const struct reaper *r, const struct objects *all)
            (r->self != NULL || count_of(all, is_reaper) == 0);
 }
 
-/* What is busy is mostly so for a moment; an engine that has lost count of what
- * is on a network keeps it busy until it is started again. */
+/* Most things are busy only for a moment. An engine that has lost count of what
+ * is on a network says "busy" until it is restarted. */
 static int64_t busy_pause(int64_t begun)
 {
     return clock_ms() - begun < BUSY_FAST_MS ? AGAIN_MS : BUSY_SLOW_MS;
 }
 
-/* One look, and what it calls for. -1: the engine does not answer; else
- * whether there was nothing. */
+/* Looks once and removes what is there. -1: the engine does not answer; 1:
+ * there was nothing; 0: there was something. */
 static int look(const struct reaper *r, int64_t begun)
 {
     struct objects all = { 0 };
@@ -215,7 +217,8 @@ static int look(const struct reaper *r, int64_t begun)
     return clean;
 }
 
-/* When the engine is away with its rack the two may come back together. */
+/* When the engine stopped together with its rack, both may come back together:
+ * the rack gets the grace after the engine. */
 static void wait_for_engine(const struct reaper *r)
 {
     int64_t begun = clock_ms();
@@ -227,7 +230,7 @@ static void wait_for_engine(const struct reaper *r)
     sleep_ms(r->grace_ms);
 }
 
-/* Until nothing turns up any more. */
+/* Removes until nothing turns up any more; false when time is up before. */
 static bool reap(const struct reaper *r)
 {
     int64_t begun = clock_ms(), settle, pause = AGAIN_MS;
@@ -246,8 +249,8 @@ static bool reap(const struct reaper *r)
     return false;
 }
 
-/* Others like us first: a rack may have begun to make one. The engine kills us
- * in the middle of the last request. */
+/* Removes every reaper of the rack: it may have begun to make another one. Ours
+ * is among them, so the engine kills us during one of these requests. */
 static void remove_self(const struct reaper *r)
 {
     struct objects all = { 0 };
@@ -263,22 +266,23 @@ static void remove_self(const struct reaper *r)
 
 /* ---- the program -------------------------------------------------------- */
 
-/* The engine is going down, or somebody stops us by hand. */
+/* The engine stops, or somebody stops us by hand. */
 static void on_terminate(int number)
 {
     (void)number;
     _exit(STATUS_AGAIN);
 }
 
-/* Process 1 of a container has no signal handlers but its own. */
+/* The kernel gives process 1 of a container no default action for signals. */
 static void become_container(void)
 {
     signal(SIGTERM, on_terminate);
     signal(SIGINT, on_terminate);
 }
 
-/* Whoever ends the rack, its group, its session or its terminal must not end
- * this with it. Nor must a connection of the rack's stay open in here. */
+/* What ends the rack (a signal to its group, its session or its terminal) must
+ * not end this process too; and no connection of the rack's may stay open in
+ * here. False in the parent, which has nothing left to do. */
 static bool become_process(void)
 {
     static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
@@ -366,7 +370,7 @@ int main(int argc, char **argv)
         return 64;
     }
     setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_NAME, "cvx-reaper"); /* it is run from a file without one */
+    prctl(PR_SET_NAME, "cvx-reaper"); /* the file it runs from has no name */
     signal(SIGPIPE, SIG_IGN);
     if (r.self != NULL)
         become_container();

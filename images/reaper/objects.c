@@ -1,3 +1,5 @@
+/* Lists and removes what the engine has of a rack. main.c calls it once the
+ * rack is dead. */
 #include "images/reaper/objects.h"
 #include "base/label.h"
 
@@ -9,11 +11,12 @@
 #include "base/vec.h"
 #include "images/reaper/http.h"
 
-/* A list is quick; a removal may wait for a kill. What takes longer is asked
- * for again. */
+/* How long a list and a removal may take. A removal may have to wait for a
+ * process to be killed; whatever takes longer is tried again. */
 #define LIST_MS   10000
 #define REMOVE_MS 10000
 
+/* What objects_list() returns as *why. */
 static char last_why[160];
 
 static const char *text_of(const json_t *object, const char *key)
@@ -23,7 +26,7 @@ static const char *text_of(const json_t *object, const char *key)
     return text == NULL ? "" : text;
 }
 
-/* "key=value" against the labels of what the engine has listed. */
+/* Is the label "key=value" among those of an object that the engine listed? */
 static bool has_label(const json_t *labels, const char *label)
 {
     size_t len = strcspn(label, "=");
@@ -43,7 +46,8 @@ static bool is_ours(const json_t *item, char *const *labels, size_t count)
     return count > 0 && !has_label(has, LABEL_KEEP "=true");
 }
 
-/* "/app-s1-web" of a container; the others have one name only. */
+/* A container has several names, with a slash each ("/app-s1-web"); the other
+ * kinds have one. */
 static const char *name_of(const json_t *item)
 {
     const char *name =
@@ -140,7 +144,8 @@ int objects_list(struct objects *out, const char *socket_path,
 
 /* ---- removal ------------------------------------------------------------ */
 
-/* timeout=0: Podman would first stop it politely; Docker does not look. */
+/* timeout=0, because Podman would first ask the container to stop and wait;
+ * Docker ignores it. */
 static char *removal_of(const struct object *o)
 {
     static const char *const kinds[] = { [OBJECT_CONTAINER] = "containers",
@@ -155,7 +160,7 @@ static char *removal_of(const struct object *o)
     return str_take(&path);
 }
 
-/* Gone, or somebody else is at it: the next look will tell. */
+/* Removed, or being removed by somebody else: the next look will tell. */
 static bool is_done(const struct http_call *call)
 {
     return (call->status >= 200 && call->status < 300) || call->status == 404 ||

@@ -5,9 +5,9 @@
  *     objects_list(&all, "/engine.sock", labels, count);   0, or -1
  *     objects_release(&all);
  *
- * Only what carries every label ("key=value") is listed: the engine is asked
- * for these, and its answer is looked at again, since an engine that does not
- * understand a filter answers with all it has. Volumes kept by --keep-data
+ * Only what carries every label ("key=value") is listed. The engine is asked
+ * for those, and its answer is checked again, because an engine that does not
+ * understand a filter answers with everything. Volumes kept by --keep-data
  * (cvx.keep=true) are never listed.
  */
 #ifndef REAPER_OBJECTS_H
@@ -21,7 +21,7 @@ enum object_kind { OBJECT_CONTAINER, OBJECT_NETWORK, OBJECT_VOLUME };
 struct object {
     enum object_kind kind;
     char *id, *name; /* a volume's id is its name */
-    bool is_reaper;  /* one of us, or what would have become one */
+    bool is_reaper;  /* a reaper's container, started or not */
 };
 
 struct objects {
@@ -29,13 +29,13 @@ struct objects {
     size_t len, cap;
 };
 
-/* -1: the engine did not answer all three questions; *why says it, static or
- * valid until the next call. */
+/* Adds to `out`. -1: the engine did not answer all three questions; *why says
+ * why, and is valid until the next call. */
 int objects_list(struct objects *out, const char *socket_path,
                  char *const *labels, size_t label_count, const char **why);
 
-/* Those for which `want` is true are removed, all at once; how many could not
- * be. What is gone already counts as removed. */
+/* Removes those for which `want` is true, all at once; returns how many could
+ * not be removed. What is gone already counts as removed. */
 size_t objects_remove(const struct objects *all, const char *socket_path,
                       bool (*want)(const struct object *object));
 

@@ -1,14 +1,15 @@
+/*
+ * Reads what a request names, for start, validate, plan and templates: the
+ * manifest, environment files and the stored environment become a plan.
+ */
 #include "api/input.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifest/manifest.h"
@@ -16,45 +17,6 @@
 #include "plan/plan.h"
 #include "store/store.h"
 #include "web/web.h"
-
-static int read_all(int fd, const char *path, size_t max, struct str *out,
-                    struct err *err)
-{
-    char buf[65536];
-    struct stat st;
-    ssize_t n;
-
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return err_set(err, ERR_INVALID, "%s is not a file", path);
-    if ((size_t)st.st_size > max)
-        return err_set(err, ERR_INVALID,
-                       "%s is too large: %lld bytes; at most %zu are read",
-                       path, (long long)st.st_size, max);
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len <= max)
-        str_add_len(out, buf, (size_t)n);
-    if (n < 0 || out->len > max)
-        return err_set(err, ERR_SYSTEM, "cannot read %s: %s", path,
-                       n < 0 ? strerror(errno) : "it grows");
-    return 0;
-}
-
-/* `shown` is how the user called it. Code ERR_NOT_FOUND when it is not there;
- * O_NONBLOCK, so that a FIFO cannot hold the loop. */
-static int read_file(const char *path, const char *shown, size_t max,
-                     struct str *out, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int rc;
-
-    if (fd < 0)
-        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM,
-                       "open %s: %s", shown,
-                       errno == ENOENT ? "no such file or directory"
-                                       : strerror(errno));
-    rc = read_all(fd, shown, max, out, err);
-    close(fd);
-    return rc;
-}
 
 static char *absolute(const char *dir, const char *path)
 {
@@ -70,7 +32,7 @@ char *input_app_name(const char *given, const char *dir)
 
     if (*given != '\0')
         return plan_app_name(given);
-    if (read_file(path, path, 4096, &text, &err) == 0) {
+    if (file_read(&text, path, path, 4096, &err) == 0) {
         str_cut(&text, strcspn(str_c(&text), "\r\n"));
         if (text.len > 0)
             return plan_app_name(str_c(&text));
@@ -99,7 +61,7 @@ static int read_manifest(struct input *in, const char *dir, struct err *err)
     cleanup_str struct str text = { 0 };
     char *slash;
 
-    if (read_file(path, in->manifest_name, MANIFEST_MAX, &text, err) < 0)
+    if (file_read(&text, path, in->manifest_name, MANIFEST_MAX, err) < 0)
         return -1;
     in->text_len = text.len;
     in->text = str_take(&text);
@@ -119,7 +81,7 @@ static int add_env_file(struct input *in, const char *path, const char *shown,
     cleanup_str struct str text = { 0 };
     struct err local = { 0 };
 
-    if (read_file(path, shown, INPUT_ENV_MAX, &text, &local) < 0) {
+    if (file_read(&text, path, shown, INPUT_ENV_MAX, &local) < 0) {
         if (!must && local.code == ERR_NOT_FOUND)
             return 0;
         *err = local;

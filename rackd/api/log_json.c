@@ -1,9 +1,15 @@
+/*
+ * Writes lines of a hub as JSON text, without an object for each: 2 M lines go
+ * through here at once. start.c and logs.c call it when there are lines and
+ * when the client has read some.
+ */
+#include "api/log_json.h"
+
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "logs/hub.h"
-#include "rack.h"
 #include "web/web.h"
 
 static void add_lost(struct str *out, uint64_t lost, uint64_t ms)
@@ -26,8 +32,8 @@ static void add_head(struct str *out, const char *type,
                t->partial ? ",\"partial\":true" : "");
 }
 
-static void send_text(struct web_req *req, const struct hub_text *t,
-                      uint64_t lost, uint64_t ms)
+static void send_as_text(struct web_req *req, const struct hub_text *t,
+                         uint64_t lost, uint64_t ms)
 {
     cleanup_str struct str out = { 0 };
     size_t len = t->len + !t->partial; /* its line end is behind it */
@@ -38,8 +44,8 @@ static void send_text(struct web_req *req, const struct hub_text *t,
     web_event_bytes(req, str_c(&out), out.len, t->text, len);
 }
 
-static void send_logs(struct web_req *req, const struct hub_text *t,
-                      uint64_t lost, uint64_t ms)
+static void send_as_logs(struct web_req *req, const struct hub_text *t,
+                         uint64_t lost, uint64_t ms)
 {
     cleanup_str struct str head = { 0 }, out = { 0 };
     const char *line = t->text, *end = t->text + t->len;
@@ -59,7 +65,7 @@ static void send_logs(struct web_req *req, const struct hub_text *t,
     web_event_text(req, str_c(&out), out.len);
 }
 
-bool view_lines(struct web_req *req, struct hub_sub *sub, bool text,
+bool send_lines(struct web_req *req, struct hub_sub *sub, bool text,
                 uint64_t ms)
 {
     const struct hub_text *t;
@@ -70,9 +76,9 @@ bool view_lines(struct web_req *req, struct hub_sub *sub, bool text,
         if (t == NULL)
             return true;
         if (text)
-            send_text(req, t, lost, ms);
+            send_as_text(req, t, lost, ms);
         else
-            send_logs(req, t, lost, ms);
+            send_as_logs(req, t, lost, ms);
     }
     return false;
 }

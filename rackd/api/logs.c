@@ -1,12 +1,18 @@
-#include <cjson/cJSON.h>
-#include <stdio.h>
+/*
+ * GET /logs, and the last lines of a start whose session is over: lines go out
+ * as fast as the client reads them.
+ */
+#include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
+#include "api/event_json.h"
+#include "api/handlers.h"
+#include "api/log_json.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
-#include "rack.h"
+#include "rack/app_run.h"
 #include "web/web.h"
 
 /* One client of `cvx logs`, or of a start whose session is over. */
@@ -25,21 +31,17 @@ static void on_hub_end(void *user);
 
 static void reader_end(struct reader *rd)
 {
-    cleanup_str struct str end = { 0 };
-
-    str_printf(&end, "{\"type\":\"end\",\"ms\":%llu,\"status\":%d}\n",
-               (unsigned long long)rd->ms, rd->status);
     hub_unsubscribe(rd->sub);
     if (rd->req != NULL) {
-        web_event_text(rd->req, str_c(&end), end.len);
+        web_event(rd->req, event_end(rd->ms, rd->status));
         web_end(rd->req);
     }
     free(rd);
 }
 
-static void send_lines(struct reader *rd)
+static void go_on(struct reader *rd)
 {
-    if (!view_lines(rd->req, rd->sub, rd->text, rd->ms))
+    if (!send_lines(rd->req, rd->sub, rd->text, rd->ms))
         web_on_drain(rd->req, on_reader_drain, rd);
     else if (!rd->follow)
         reader_end(rd);
@@ -47,13 +49,13 @@ static void send_lines(struct reader *rd)
 
 static void on_reader_wake(void *user)
 {
-    send_lines(user);
+    go_on(user);
 }
 
 static void on_reader_drain(struct web_req *req, void *user)
 {
     (void)req;
-    send_lines(user);
+    go_on(user);
 }
 
 static void on_reader_gone(struct web_req *req, void *user)
@@ -72,21 +74,22 @@ static void on_hub_end(void *user)
     struct reader *rd = user;
 
     rd->follow = false;
-    send_lines(rd);
+    go_on(rd);
 }
 
-void view_rest(const struct app_run *run)
+void send_last_lines(struct web_req *req, struct hub_sub *sub, bool text,
+                     uint64_t ms, int status)
 {
     struct reader *rd = xcalloc(1, sizeof(*rd));
 
-    rd->req = run->req;
-    rd->sub = run->sub;
-    rd->text = run->text;
-    rd->ms = run_ms(run);
-    rd->status = run->status;
+    rd->req = req;
+    rd->sub = sub;
+    rd->text = text;
+    rd->ms = ms;
+    rd->status = status;
     web_on_gone(rd->req, on_reader_gone, rd);
     hub_hand_over(rd->sub, on_reader_wake, on_hub_end, rd);
-    send_lines(rd);
+    go_on(rd);
 }
 
 static double number_of(struct web_req *req, const char *name, double otherwise)
@@ -105,9 +108,9 @@ static bool is_set(struct web_req *req, const char *name)
  * of them. Where there is a lease, looking on does not hold it up. */
 void on_logs(struct web_req *req, void *user)
 {
-    struct rack *r = user;
+    struct api *api = user;
     cleanup_free char *app = plan_app_name(web_query(req, "app"));
-    struct app_run *run = app == NULL ? NULL : rack_find_app(r, app);
+    struct app_run *run = app == NULL ? NULL : app_runs_find(api->runs, app);
     const char *service = web_query(req, "service");
     struct reader *rd;
 
@@ -120,13 +123,13 @@ void on_logs(struct web_req *req, void *user)
     rd->follow = is_set(req, "follow");
     rd->text = is_set(req, "text");
     rd->sub =
-        hub_subscribe(run->hub,
+        hub_subscribe(run->tenant.hub,
                       &(struct hub_filter){
                           .tag = *service == '\0' ? NULL : service,
                           .since_ms = (int64_t)number_of(req, "since_ms", 0),
                           .tail = (long)number_of(req, "tail", -1),
-                          .patient = rd->follow && run->req == NULL },
+                          .patient = rd->follow && !app_run_is_read(run) },
                       on_reader_wake, on_hub_end, rd);
     web_stream(req, on_reader_gone, rd);
-    send_lines(rd);
+    go_on(rd);
 }

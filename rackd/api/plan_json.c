@@ -1,3 +1,7 @@
+/*
+ * The tree of a plan as JSON, with its secrets masked, for POST /plan
+ * (validate.c).
+ */
 #include "api/plan_json.h"
 
 #include <cjson/cJSON.h>

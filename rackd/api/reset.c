@@ -1,17 +1,28 @@
+/*
+ * POST /resources/reset: forgets the data that --keep-data kept of a resource,
+ * or of a whole app.
+ */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/input.h"
+#include "base/env.h"
 #include "base/err.h"
 #include "base/label.h"
 #include "base/mem.h"
+#include "base/strv.h"
+#include "engine/engine.h"
 #include "plan/plan.h"
-#include "rack.h"
+#include "rack/link.h"
+#include "store/store.h"
 #include "web/web.h"
 
 /* One `cvx resources reset` or `cvx down --data`. */
 struct reset {
-    struct rack *rack;
+    struct api *api;
     struct web_req *req;
     char *app, *name;
     struct link *link;
@@ -40,12 +51,12 @@ void on_reset(struct web_req *req, void *user)
         return;
     }
     rs = xcalloc(1, sizeof(*rs));
-    rs->rack = user;
+    rs->api = user;
     rs->req = req;
     rs->app = app;
     rs->name = xstrdup(web_query(req, "name"));
     input_client_env(&env, web_body(req));
-    rack_link(rs->rack, &env, on_link, rs);
+    links_find(rs->api->links, &env, on_link, rs);
 }
 
 static void fail(struct reset *rs, const struct err *err)
@@ -65,7 +76,7 @@ static void on_link(struct link *link, const struct err *err, void *user)
         return;
     }
     rs->link = link;
-    label = xasprintf(LABEL_RACK "=%s", rs->rack->store.rack_id);
+    label = xasprintf(LABEL_RACK "=%s", rs->api->store->rack_id);
     engine_volume_list(link->engine, label, on_volumes, rs);
 }
 

@@ -1,143 +1,77 @@
+/*
+ * POST /start: reads what is to be started, finds the engine and begins the
+ * start (rack/app_run.h). Its connection is the session's lease: what happens
+ * goes out on it as events until the end, or until rackd takes the lease over.
+ */
+#include "api/start.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
+#include <uv.h>
 
-#include "api/timings.h"
+#include "api/api.h"
+#include "api/event_json.h"
+#include "api/handlers.h"
+#include "api/input.h"
+#include "api/json.h"
+#include "api/log_json.h"
 #include "base/env.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "logs/hub.h"
 #include "plan/plan.h"
-#include "rack.h"
+#include "rack/app_run.h"
+#include "rack/link.h"
 #include "run/session.h"
 #include "web/web.h"
 
-#define HEX "0123456789abcdef"
 /* Ten years: what is longer does not end. */
 #define SECONDS_MAX 315360000u
 
-/* How long the end of a session may wait for the guard's. */
-#define GUARD_LATE_MS 3000
-
-#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+/* One `cvx start` that is attached. */
+struct start {
+    struct api *api;
+    struct web_req *req; /* the lease; NULL: the client went away */
+    struct input input;  /* until the run has it */
+    struct plan *plan;   /* too */
+    char release[12];
+    uint64_t asked_ms; /* loop clock */
+    uint64_t asked_ns; /* the same, by uv_hrtime() */
+    int64_t started_s; /* the same, unix time */
+    bool detach, text; /* text: it takes lines as `text` events */
+    bool no_build, no_cache, exit_on_failure, warm;
+    unsigned ttl_s, wait_timeout_s;
+    struct app_run *run; /* NULL: the engine is not known yet */
+    struct app_listener listener;
+    struct hub_sub *sub;  /* the session's lines */
+    unsigned long missed; /* events that it was too slow for */
+};
 
 /*
  * In order of time: the request is read, the engine found, the session runs
- * and its events go to whoever watches; it ends, and so does the stream.
+ * and its events go out; it ends, and so does the stream.
  */
 static void on_lease_gone(struct web_req *req, void *user);
 static void on_link(struct link *link, const struct err *err, void *user);
-static void guard(struct app_run *run, struct link *link);
-static void on_run_event(const struct session_event *event, void *user);
+static void on_session(struct app_listener *l, struct app_run *run);
+static void on_event(struct app_listener *l, struct app_run *run,
+                     const struct session_event *event);
 static void on_wake(void *user);
 static void on_drain(struct web_req *req, void *user);
-static void on_ttl(uv_timer_t *timer);
-static void on_session_ending(void *user);
-static void on_session_gone(int status, void *user);
-static void on_guard_late(uv_timer_t *timer);
-static void finish(struct app_run *run);
-static void on_ttl_closed(uv_handle_t *handle);
+static void on_over(struct app_listener *l, struct app_run *run);
 
-/* ---- who watches -------------------------------------------------------- */
-
-static bool takes(const struct app_run *run, const struct web_req *req,
-                  bool passing)
+static uint64_t ms_of(const struct start *s)
 {
-    return req != NULL &&
-           !(passing && web_queued(req) >= run->rack->full_bytes);
+    return uv_now(s->api->loop) - s->asked_ms;
 }
 
-/* To the lease and to everybody who waits for the end. Takes `event`. One that
- * passes is not kept for who does not read: tell_states() makes up for it. */
-static void tell_some(struct app_run *run, struct cJSON *event, bool passing)
-{
-    for (size_t i = 0; i < run->watchers.len; i++)
-        if (takes(run, run->watchers.v[i].watcher->req, passing))
-            web_event(run->watchers.v[i].watcher->req,
-                      cJSON_Duplicate(event, 1));
-    if (takes(run, run->req, passing)) {
-        web_event(run->req, event);
-        return;
-    }
-    cJSON_Delete(event);
-    if (run->req == NULL)
-        return;
-    run->missed++;
-    web_on_drain(run->req, on_drain, run);
-}
-
-static void tell(struct app_run *run, struct cJSON *event)
-{
-    tell_some(run, event, false);
-}
-
-/* To a client that did not read for long: how things stand now. */
-static void tell_states(struct app_run *run)
-{
-    struct session_item item;
-    struct cJSON *e;
-
-    if (run->missed == 0 || run->req == NULL)
-        return;
-    e = event_new(run, "lost");
-    cJSON_AddNumberToObject(e, "lines", 0);
-    cJSON_AddNumberToObject(e, "events", (double)run->missed);
-    run->missed = 0;
-    web_event(run->req, e);
-    for (size_t i = 0;
-         run->session != NULL && i < session_item_count(run->session); i++) {
-        session_item_get(run->session, i, &item);
-        web_event(run->req, event_json(run, &(struct session_event){
-                                                .type = SESSION_EVENT_STATE,
-                                                .kind = item.kind,
-                                                .name = item.name,
-                                                .replica = item.replica,
-                                                .state = item.state }));
-    }
-}
-
-static void send_end(struct web_req *req, const struct app_run *run, int status)
-{
-    struct cJSON *e = event_new(run, "end");
-
-    cJSON_AddNumberToObject(e, "status", status);
-    web_event(req, e);
-    web_end(req);
-}
-
-static void end_lease(struct app_run *run, int status)
-{
-    if (run->sub != NULL)
-        hub_unsubscribe(run->sub);
-    run->sub = NULL;
-    if (run->req != NULL)
-        send_end(run->req, run, status);
-    run->req = NULL;
-}
-
-static void tell_log_lines(struct app_run *run)
-{
-    if (run->req != NULL && run->sub != NULL &&
-        !view_lines(run->req, run->sub, run->text, run_ms(run)))
-        web_on_drain(run->req, on_drain, run);
-}
-
-static void on_wake(void *user)
-{
-    tell_log_lines(user);
-}
-
-static void on_drain(struct web_req *req, void *user)
-{
-    (void)req;
-    tell_states(user);
-    tell_log_lines(user);
-}
-
-/* ---- a run's life ------------------------------------------------------- */
+/* ---- the request is read --------------------------------------------------
+ */
 
 static unsigned seconds_of(const struct cJSON *body, const char *name)
 {
@@ -146,378 +80,309 @@ static unsigned seconds_of(const struct cJSON *body, const char *name)
     return s > 0 && s <= SECONDS_MAX ? (unsigned)s : s > 0 ? SECONDS_MAX : 0;
 }
 
-static struct app_run *run_new(struct rack *r, const struct cJSON *body)
+static struct start *start_new(struct api *api, struct web_req *req)
 {
-    struct app_run *run = xcalloc(1, sizeof(*run));
+    const struct cJSON *body = web_body(req);
+    struct start *s = xcalloc(1, sizeof(*s));
 
-    run->rack = r;
-    run->started = uv_now(r->loop);
-    run->asked_ns = uv_hrtime();
-    run->started_s = time(NULL);
-    run->id[0] = 's';
-    store_random(run->id + 1, sizeof(run->id) - 2, HEX);
-    run->release[0] = 'R';
-    store_random(run->release + 1, 10, CAPITALS);
-    run->detach = web_bool(body, "detach");
-    run->keep_warm = web_bool(body, "warm");
-    run->text = web_bool(body, "text");
-    run->no_build = web_bool(body, "no_build");
-    run->no_cache = web_bool(body, "no_cache");
-    run->exit_on_failure = web_bool(body, "exit_on_failure");
-    run->wait_timeout_s = seconds_of(body, "wait_timeout");
-    run->ttl_s = seconds_of(body, "ttl");
-    uv_timer_init(r->loop, &run->ttl_timer);
-    DL_APPEND(r->runs, run);
-    return run;
+    s->api = api;
+    s->req = req;
+    s->asked_ms = uv_now(api->loop);
+    s->asked_ns = uv_hrtime();
+    s->started_s = time(NULL);
+    s->release[0] = 'R';
+    random_text(s->release + 1, 10, RANDOM_CAPITALS);
+    s->detach = web_bool(body, "detach");
+    s->warm = web_bool(body, "warm");
+    s->text = web_bool(body, "text");
+    s->no_build = web_bool(body, "no_build");
+    s->no_cache = web_bool(body, "no_cache");
+    s->exit_on_failure = web_bool(body, "exit_on_failure");
+    s->wait_timeout_s = seconds_of(body, "wait_timeout");
+    s->ttl_s = seconds_of(body, "ttl");
+    return s;
 }
 
-static void on_ttl_closed(uv_handle_t *handle)
+static void start_free(struct start *s)
 {
-    struct app_run *run = container_of(handle, struct app_run, ttl_timer);
-    struct rack *r = run->rack;
-
-    DL_DELETE(r->runs, run);
-    if (run->plan != NULL)
-        plan_free(run->plan);
-    if (run->hub != NULL)
-        hub_free(run->hub);
-    input_release(&run->input);
-    warm_free(run->warm);
-    free(run->watchers.v);
-    free(run);
-    rack_run_ended(r);
+    if (s->plan != NULL)
+        plan_free(s->plan);
+    input_release(&s->input);
+    free(s);
 }
 
-static void run_close(struct app_run *run)
+static void end(struct start *s, int status)
 {
-    uv_close((uv_handle_t *)&run->ttl_timer, on_ttl_closed);
+    if (s->sub != NULL)
+        hub_unsubscribe(s->sub);
+    if (s->req != NULL) {
+        web_event(s->req, event_end(ms_of(s), status));
+        web_end(s->req);
+    }
+    start_free(s);
 }
 
 /* Before there is a session: say it and be done. */
-static void refuse(struct app_run *run, const char *text, const char *why,
+static void refuse(struct start *s, const char *text, const char *why,
                    const char *todo)
 {
-    struct cJSON *e = event_error(run, text, why, todo, 1);
+    struct cJSON *e =
+        event_error(ms_of(s), &s->input.secrets, text, why, todo, 1);
 
-    if (run->input.diags.errors > 0)
-        view_diags(e, &run->input);
-    tell(run, e);
-    end_lease(run, 1);
-    run_close(run);
+    if (s->input.diags.errors > 0)
+        put_diags(e, &s->input);
+    web_event(s->req, e);
+    end(s, 1);
 }
 
-static void refuse_manifest(struct app_run *run)
+static void refuse_manifest(struct start *s)
 {
-    size_t n = run->input.diags.errors;
+    size_t n = s->input.diags.errors;
     cleanup_free char *text =
         xasprintf("%s: %zu error%s; nothing was started",
-                  run->input.manifest_name, n, n == 1 ? "" : "s");
+                  s->input.manifest_name, n, n == 1 ? "" : "s");
 
-    refuse(run, text, NULL, NULL);
+    refuse(s, text, NULL, NULL);
 }
 
-static void tell_warnings(struct app_run *run)
+static void tell_warnings(struct start *s)
 {
     cleanup_str struct str text = { 0 };
     struct cJSON *e;
 
-    diags_print(&run->input.diags, DIAG_WARNING, run->input.manifest_name,
-                run->input.text, run->input.text_len, &text);
+    diags_print(&s->input.diags, DIAG_WARNING, s->input.manifest_name,
+                s->input.text, s->input.text_len, &text);
     if (text.len == 0)
         return;
     str_cut(&text, text.len - 1);
-    e = event_new(run, "warning");
-    put_masked(e, "text", str_c(&text), &run->input.secrets);
-    tell(run, e);
+    e = event_new("warning", ms_of(s));
+    put_masked(e, "text", str_c(&text), &s->input.secrets);
+    web_event(s->req, e);
 }
 
 void on_start(struct web_req *req, void *user)
 {
-    struct rack *r = user;
+    struct api *api = user;
     const struct cJSON *body = web_body(req);
-    struct app_run *run = run_new(r, body);
+    struct start *s = start_new(api, req);
     struct err err = { 0 };
 
-    run->req = req;
-    web_stream(req, on_lease_gone, run);
-    if (r->quitting) {
-        refuse(run, "this rackd is ending", NULL, "try again");
+    web_stream(req, on_lease_gone, s);
+    if (api->tenants->quitting) {
+        refuse(s, "this rackd is ending", NULL, "try again");
         return;
     }
-    if (input_load(&run->input, body, &r->store, &err) < 0) {
-        refuse(run, err.msg, NULL,
-               err.code == ERR_NOT_FOUND && run->input.text == NULL
+    if (input_load(&s->input, body, api->store, &err) < 0) {
+        refuse(s, err.msg, NULL,
+               err.code == ERR_NOT_FOUND && s->input.text == NULL
                    ? "run cvx where convox.yml is, or name it with -m FILE"
                    : NULL);
         return;
     }
-    run->plan = input_plan(&run->input, &r->store, run->release,
-                           web_bool(body, "keep_data"));
-    if (run->plan == NULL) {
-        refuse_manifest(run);
+    s->plan = input_plan(&s->input, api->store, s->release,
+                         web_bool(body, "keep_data"));
+    if (s->plan == NULL) {
+        refuse_manifest(s);
         return;
     }
-    tell_warnings(run);
-    rack_link(r, &run->input.client_env, on_link, run);
+    tell_warnings(s);
+    links_find(api->links, &s->input.client_env, on_link, s);
 }
 
-static void tell_session(struct app_run *run)
+/* ---- the engine is found --------------------------------------------------
+ */
+
+static const char *engine_todo(const struct start *s)
 {
-    struct cJSON *e = event_new(run, "session");
-
-    cJSON_AddStringToObject(e, "session", run->id);
-    cJSON_AddStringToObject(e, "app", run->input.app);
-    cJSON_AddStringToObject(e, "release", run->release);
-    cJSON_AddStringToObject(e, "engine", run->link->name);
-    cJSON_AddStringToObject(e, "engine_version", run->link->version);
-    tell(run, e);
-}
-
-static struct session_spec spec_of(struct app_run *run)
-{
-    struct session_spec spec;
-
-    rack_session_spec(run->link, &spec);
-    spec.plan = run->plan;
-    spec.hub = run->hub;
-    spec.id = run->id;
-    spec.release = run->release;
-    spec.dir = run->input.dir;
-    spec.client_env = &run->input.client_env;
-    spec.no_build = run->no_build;
-    spec.no_cache = run->no_cache;
-    spec.exit_on_failure = run->exit_on_failure;
-    spec.asked_ns = run->asked_ns;
-    spec.wait_timeout_s = run->wait_timeout_s;
-    spec.on_event = on_run_event;
-    spec.on_ending = on_session_ending;
-    spec.on_gone = on_session_gone;
-    spec.user = run;
-    return spec;
-}
-
-static void begin_session(struct app_run *run, struct link *link)
-{
-    struct session_spec spec;
-    bool warm;
-
-    run->stage = RUN_LIVE;
-    run->link = link;
-    warm = warm_take(run);
-    if (!warm)
-        run->hub = hub_new();
-    tell_session(run);
-    run->sub = hub_subscribe(
-        run->hub, &(struct hub_filter){ .tail = -1, .patient = true }, on_wake,
-        NULL, run);
-    spec = spec_of(run);
-    if (warm)
-        session_take_over(run->session, &spec);
-    else
-        run->session = session_start(&spec);
-}
-
-static const char *engine_todo(const struct app_run *run)
-{
-    if (env_get(&run->input.client_env, "DOCKER_HOST") != NULL)
+    if (env_get(&s->input.client_env, "DOCKER_HOST") != NULL)
         return "is DOCKER_HOST right? without it the engine of this machine is "
                "used; cvx doctor says more";
     return "start Docker or Podman, or set DOCKER_HOST; cvx doctor says more";
 }
 
+static void begin(struct start *s, struct link *link)
+{
+    s->run = app_run_new(
+        s->api->runs,
+        &(struct app_run_spec){ .link = link,
+                                .plan = s->plan,
+                                .app = s->input.app,
+                                .dir = s->input.dir,
+                                .release = s->release,
+                                .secrets = &s->input.secrets,
+                                .client_env = &s->input.client_env,
+                                .no_build = s->no_build,
+                                .no_cache = s->no_cache,
+                                .exit_on_failure = s->exit_on_failure,
+                                .keep_warm = s->warm,
+                                .wait_timeout_s = s->wait_timeout_s,
+                                .asked_ns = s->asked_ns,
+                                .asked_ms = s->asked_ms,
+                                .started_s = s->started_s });
+    s->plan = NULL;
+    input_release(&s->input);
+    s->listener.on_session = on_session;
+    s->listener.on_event = on_event;
+    s->listener.on_over = on_over;
+    s->listener.reads_output = true;
+    app_run_listen(s->run, &s->listener);
+    app_run_begin(s->run);
+}
+
 static void on_link(struct link *link, const struct err *err, void *user)
 {
-    struct app_run *run = user;
+    struct start *s = user;
 
-    if (run->req == NULL) { /* the client went away meanwhile */
-        run_close(run);
-        return;
-    }
-    if (run->rack->quitting)
-        refuse(run, "this rackd is ending", NULL, "try again");
+    if (s->req == NULL) /* the client went away meanwhile */
+        start_free(s);
+    else if (s->api->tenants->quitting)
+        refuse(s, "this rackd is ending", NULL, "try again");
     else if (err != NULL)
-        refuse(run, "no container engine answers", err->msg, engine_todo(run));
+        refuse(s, "no container engine answers", err->msg, engine_todo(s));
     else
-        guard(run, link);
+        begin(s, link);
 }
 
-/* Nothing is created before there is somebody to remove it again. */
-static void guard(struct app_run *run, struct link *link)
+/* ---- the session runs -----------------------------------------------------
+ */
+
+static struct start *start_of(struct app_listener *l)
 {
-    run->link = link;
-    run->stage = RUN_GUARDING;
-    link_sweep(link);
-    if (guard_begin(link))
-        begin_session(run, link);
+    return container_of(l, struct start, listener);
 }
 
-void runs_guard_changed(struct link *link)
+static void on_session(struct app_listener *l, struct app_run *run)
 {
-    struct app_run *run, *next;
+    struct start *s = start_of(l);
 
-    DL_FOREACH_SAFE (link->rack->runs, run, next) {
-        if (run->link != link)
-            continue;
-        if (run->stage == RUN_GUARDING && guard_is_up(link))
-            begin_session(run, link);
-        else if (run->stage == RUN_OVER && run->session == NULL &&
-                 !uv_is_closing((uv_handle_t *)&run->ttl_timer) &&
-                 guard_end(link))
-            finish(run);
+    web_event(s->req, event_session(run));
+    s->sub = hub_subscribe(run->tenant.hub,
+                           &(struct hub_filter){ .tail = -1, .patient = true },
+                           on_wake, NULL, s);
+}
+
+static void tell_lines(struct start *s)
+{
+    if (s->sub != NULL && !send_lines(s->req, s->sub, s->text, ms_of(s)))
+        web_on_drain(s->req, on_drain, s);
+}
+
+/* To a client that did not read for long: how things stand now. */
+static void tell_states(struct start *s)
+{
+    const struct session *session = s->run->tenant.session;
+    struct session_item item;
+    struct cJSON *e;
+
+    if (s->missed == 0)
+        return;
+    e = event_new("lost", ms_of(s));
+    cJSON_AddNumberToObject(e, "lines", 0);
+    cJSON_AddNumberToObject(e, "events", (double)s->missed);
+    s->missed = 0;
+    web_event(s->req, e);
+    for (size_t i = 0; session != NULL && i < session_item_count(session);
+         i++) {
+        session_item_get(session, i, &item);
+        web_event(s->req, event_json(s->run, &(struct session_event){
+                                                 .type = SESSION_EVENT_STATE,
+                                                 .kind = item.kind,
+                                                 .name = item.name,
+                                                 .replica = item.replica,
+                                                 .state = item.state }));
     }
+}
+
+static void on_wake(void *user)
+{
+    tell_lines(user);
+}
+
+static void on_drain(struct web_req *req, void *user)
+{
+    (void)req;
+    tell_states(user);
+    tell_lines(user);
+}
+
+/* What led to one of these comes before it. */
+static bool follows_lines(const struct session_event *event)
+{
+    return event->type == SESSION_EVENT_ERROR ||
+           event->type == SESSION_EVENT_STOPPING ||
+           event->type == SESSION_EVENT_REMOVED ||
+           event->type == SESSION_EVENT_READY;
 }
 
 /* With --detach the lease is rackd's from here on. */
-static void hand_over(struct app_run *run)
+static void hand_over(struct start *s)
 {
-    run->detached = true;
-    end_lease(run, 0);
-    if (run->ttl_s > 0)
-        uv_timer_start(&run->ttl_timer, on_ttl, run->ttl_s * 1000ULL, 0);
+    app_run_detach(s->run, s->ttl_s);
+    app_run_unlisten(s->run, &s->listener);
+    end(s, 0);
 }
 
-/* Before it is told, and after. */
-static void begin_ready(struct app_run *run)
+/* What passes is not kept for a client that does not read: tell_states() makes
+ * up for it. */
+static void on_event(struct app_listener *l, struct app_run *run,
+                     const struct session_event *event)
 {
-    run->timings = timings_new(run);
-}
+    struct start *s = start_of(l);
+    struct cJSON *e;
 
-static void end_ready(struct app_run *run)
-{
-    timings_keep(run->timings);
-    timings_free(run->timings);
-    run->timings = NULL;
-    templates_want(run);
-    guard_complete(run->link);
-    if (run->detach)
-        hand_over(run);
-}
-
-static void on_run_event(const struct session_event *event, void *user)
-{
-    struct app_run *run = user;
-
-    if (event->type == SESSION_EVENT_TEMPLATE) {
-        templates_note(run, event);
+    if (follows_lines(event))
+        tell_lines(s);
+    if (event_is_passing(event) && web_queued(s->req) >= s->api->full_bytes) {
+        s->missed++;
+        web_on_drain(s->req, on_drain, s);
         return;
     }
-    if (event->type == SESSION_EVENT_READY)
-        begin_ready(run);
-    if (event->type == SESSION_EVENT_ERROR ||
-        event->type == SESSION_EVENT_STOPPING ||
-        event->type == SESSION_EVENT_REMOVED ||
-        event->type == SESSION_EVENT_READY)
-        tell_log_lines(run); /* what led to it comes first */
-    tell_some(run, event_json(run, event),
-              event->type == SESSION_EVENT_STATE ||
-                  event->type == SESSION_EVENT_PROGRESS ||
-                  event->type == SESSION_EVENT_WARNING);
-    if (event->type == SESSION_EVENT_REMOVED && event->left > 0)
-        link_is_dirty(run->link);
-    run->left |= event->type == SESSION_EVENT_REMOVED && event->left > 0;
-    if (event->type == SESSION_EVENT_READY)
-        end_ready(run);
+    e = event_json(run, event);
+    if (e != NULL)
+        web_event(s->req, e);
+    if (event->type == SESSION_EVENT_READY && s->detach)
+        hand_over(s);
 }
 
-/* The engine may be long in coming back: nobody waits for it. */
-static void stop_guarding(struct app_run *run, const char *reason)
-{
-    struct link *link = run->link;
-
-    run->stage = RUN_OVER;
-    if (run->req != NULL)
-        refuse(run, reason, NULL, NULL);
-    else
-        run_close(run);
-    guard_end(link);
-}
-
-void run_stop(struct app_run *run, const char *reason, bool now, int status)
-{
-    if (run->session != NULL)
-        session_stop(run->session, reason, now, status);
-    else if (run->stage == RUN_GUARDING)
-        stop_guarding(run, reason);
-}
-
-static void on_ttl(uv_timer_t *timer)
-{
-    run_stop(container_of(timer, struct app_run, ttl_timer),
-             "its time (--ttl) is over", false, 0);
-}
+/* ---- the end --------------------------------------------------------------
+ */
 
 static void on_lease_gone(struct web_req *req, void *user)
 {
-    struct app_run *run = user;
+    struct start *s = user;
+    struct app_run *run = s->run;
 
     (void)req;
-    run->req = NULL;
-    end_lease(run, 1);
-    run_stop(run, "cvx went away", false, 1);
+    s->req = NULL;
+    if (run == NULL)
+        return; /* on_link() ends it */
+    app_run_unlisten(run, &s->listener);
+    end(s, 1);
+    app_run_stop(run, "cvx went away", false, 1);
 }
 
-/* The container that guards goes beside the last of it: both take a while. */
-static void on_session_ending(void *user)
+static void on_over(struct app_listener *l, struct app_run *run)
 {
-    struct app_run *run = user;
+    struct start *s = start_of(l);
+    struct cJSON *warm = event_warm(run, s->api->warm);
 
-    run->ending = true;
-    guard_end(run->link);
-}
-
-static void on_session_gone(int status, void *user)
-{
-    struct app_run *run = user;
-
-    run->session = NULL;
-    run->status = status;
-    run->stage = RUN_OVER;
-    if (guard_end(run->link))
-        finish(run);
-    else
-        uv_timer_start(&run->ttl_timer, on_guard_late, GUARD_LATE_MS, 0);
-}
-
-/* An engine that hangs must not hang us: the container that guards goes by
- * itself once we let go of it. */
-static void on_guard_late(uv_timer_t *timer)
-{
-    finish(container_of(timer, struct app_run, ttl_timer));
-}
-
-/* What stays on the engine for the next start, and how to be rid of it. */
-static void tell_warm(struct app_run *run)
-{
-    long long bytes;
-    unsigned count = warm_count(run->rack, run->input.app, &bytes);
-    struct cJSON *e;
-
-    if (count == 0)
+    if (warm != NULL)
+        web_event(s->req, warm);
+    if (s->sub == NULL) { /* it never had a session */
+        end(s, run->tenant.status);
         return;
-    e = event_new(run, "warm");
-    cJSON_AddNumberToObject(e, "containers", count);
-    cJSON_AddNumberToObject(e, "bytes", (double)bytes);
-    cJSON_AddNumberToObject(e, "minutes", WARM_MINUTES);
-    tell(run, e);
+    }
+    send_last_lines(s->req, s->sub, s->text, app_run_ms(run),
+                    run->tenant.status);
+    start_free(s);
 }
 
-static void finish(struct app_run *run)
+size_t start_unread(const struct app_run *run)
 {
-    tell_warm(run);
-    if (run->req != NULL && run->sub != NULL) {
-        view_rest(run);
-        run->req = NULL;
-        run->sub = NULL;
-    }
-    for (size_t i = 0; i < run->watchers.len; i++) {
-        struct watcher *w = run->watchers.v[i].watcher;
+    struct app_listener *l;
 
-        w->status |= run->left;
-        if (--w->sessions > 0)
-            continue;
-        if (w->req != NULL)
-            send_end(w->req, run, w->status);
-        free(w);
-    }
-    run_close(run);
+    DL_FOREACH (run->listeners, l)
+        if (l->on_over == on_over)
+            return web_queued(start_of(l)->req);
+    return 0;
 }

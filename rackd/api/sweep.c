@@ -1,16 +1,21 @@
+/* POST /sweep: what dead racks left on an engine is removed by hand, or shown.
+ */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/input.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "guard/sweep.h"
-#include "rack.h"
+#include "guard/sweeper.h"
+#include "rack/link.h"
 #include "web/web.h"
 
 /* One `cvx sweep`. */
-struct visit {
-    struct rack *rack;
+struct sweep_request {
     struct web_req *req; /* NULL: the client went away */
     bool dry;
     size_t found;
@@ -20,65 +25,66 @@ struct visit {
 static void on_link(struct link *link, const struct err *err, void *user);
 static void on_object(const struct sweep_object *object, void *user);
 static void on_done(size_t left, const struct err *err, void *user);
-static void finish(struct visit *v, int status);
+static void finish(struct sweep_request *r, int status);
 
 static void on_gone(struct web_req *req, void *user)
 {
-    struct visit *v = user;
+    struct sweep_request *r = user;
 
     (void)req;
-    v->req = NULL; /* what was begun goes on */
+    r->req = NULL; /* what was begun goes on */
 }
 
 void on_sweep(struct web_req *req, void *user)
 {
-    struct visit *v = xcalloc(1, sizeof(*v));
+    struct sweep_request *r = xcalloc(1, sizeof(*r));
+    struct api *api = user;
     cleanup_env struct env env = { 0 };
 
-    v->rack = user;
-    v->req = req;
-    v->dry = web_bool(web_body(req), "dry_run");
+    r->req = req;
+    r->dry = web_bool(web_body(req), "dry_run");
     input_client_env(&env, web_body(req));
-    web_stream(req, on_gone, v);
-    rack_link(v->rack, &env, on_link, v);
+    web_stream(req, on_gone, r);
+    links_find(api->links, &env, on_link, r);
 }
 
-static void tell_error(struct visit *v, const char *text, const char *why)
+static void tell_error(struct sweep_request *r, const char *text,
+                       const char *why)
 {
     struct cJSON *e;
 
-    if (v->req == NULL)
+    if (r->req == NULL)
         return;
     e = cJSON_CreateObject();
     cJSON_AddStringToObject(e, "type", "error");
     web_put(e, "text", text);
     web_put(e, "why", why);
-    web_event(v->req, e);
+    web_event(r->req, e);
 }
 
 static void on_link(struct link *link, const struct err *err, void *user)
 {
-    struct visit *v = user;
+    struct sweep_request *r = user;
 
     if (err != NULL) {
-        tell_error(v, "no container engine answers", err->msg);
-        finish(v, 1);
+        tell_error(r, "no container engine answers", err->msg);
+        finish(r, 1);
         return;
     }
-    sweep_start(&(struct sweep_spec){ .link = link,
-                                      .dry = v->dry,
+    sweep_start(&(struct sweep_spec){ .scope = sweeper_scope(link->sweeper),
+                                      .dry = r->dry,
                                       .on_object = on_object,
                                       .on_done = on_done,
-                                      .user = v });
+                                      .user = r });
 }
 
 static void on_object(const struct sweep_object *object, void *user)
 {
-    struct visit *v = user;
+    struct sweep_request *r = user;
     struct cJSON *e;
 
-    v->found++;
-    if (v->req == NULL)
+    r->found++;
+    if (r->req == NULL)
         return;
     e = cJSON_CreateObject();
     cJSON_AddStringToObject(e, "type", "leftover");
@@ -87,31 +93,31 @@ static void on_object(const struct sweep_object *object, void *user)
     web_put(e, "id", object->id);
     web_put(e, "app", object->app);
     web_put(e, "why", object->why);
-    cJSON_AddBoolToObject(e, "removed", !v->dry && object->err == NULL);
+    cJSON_AddBoolToObject(e, "removed", !r->dry && object->err == NULL);
     web_put(e, "error", object->err == NULL ? "" : object->err->msg);
-    web_event(v->req, e);
+    web_event(r->req, e);
 }
 
 static void on_done(size_t left, const struct err *err, void *user)
 {
-    struct visit *v = user;
+    struct sweep_request *r = user;
 
     if (err != NULL)
-        tell_error(v, "the engine does not say what it has", err->msg);
-    finish(v, left > 0 || err != NULL ? 1 : 0);
+        tell_error(r, "the engine does not say what it has", err->msg);
+    finish(r, left > 0 || err != NULL ? 1 : 0);
 }
 
-static void finish(struct visit *v, int status)
+static void finish(struct sweep_request *r, int status)
 {
     struct cJSON *e;
 
-    if (v->req != NULL) {
+    if (r->req != NULL) {
         e = cJSON_CreateObject();
         cJSON_AddStringToObject(e, "type", "end");
         cJSON_AddNumberToObject(e, "status", status);
-        cJSON_AddNumberToObject(e, "found", (double)v->found);
-        web_event(v->req, e);
-        web_end(v->req);
+        cJSON_AddNumberToObject(e, "found", (double)r->found);
+        web_event(r->req, e);
+        web_end(r->req);
     }
-    free(v);
+    free(r);
 }

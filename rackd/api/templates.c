@@ -1,18 +1,27 @@
+/*
+ * POST /templates, /templates/build and /templates/prune: which templates an
+ * engine has; making those of an app ahead; removing them.
+ */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/input.h"
+#include "api/json.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "plan/plan.h"
 #include "prepared/template_list.h"
-#include "rack.h"
+#include "prepared/templates.h"
+#include "rack/link.h"
 #include "web/web.h"
 
 /* One `cvx templates`, or one of its kind. */
-struct visit {
-    struct rack *rack;
+struct template_request {
+    struct api *api;
     struct link *link;
     struct web_req *req; /* NULL: the client went away */
     bool stale_only, all;
@@ -23,7 +32,7 @@ struct visit {
 
 /* One that is being removed. */
 struct removal {
-    struct visit *visit;
+    struct template_request *request;
     struct cJSON *event;
 };
 
@@ -47,17 +56,18 @@ static void on_template(const char *state, const char *resource,
 
 static void on_gone(struct web_req *req, void *user)
 {
-    struct visit *v = user;
+    struct template_request *v = user;
 
     (void)req;
     v->req = NULL; /* what was begun goes on */
 }
 
-static struct visit *visit_new(struct rack *r, struct web_req *req)
+static struct template_request *request_new(struct api *api,
+                                            struct web_req *req)
 {
-    struct visit *v = xcalloc(1, sizeof(*v));
+    struct template_request *v = xcalloc(1, sizeof(*v));
 
-    v->rack = r;
+    v->api = api;
     v->req = req;
     web_stream(req, on_gone, v);
     return v;
@@ -71,7 +81,7 @@ static struct cJSON *event(const char *type)
     return e;
 }
 
-static void tell(struct visit *v, struct cJSON *e)
+static void tell(struct template_request *v, struct cJSON *e)
 {
     if (v->req != NULL)
         web_event(v->req, e);
@@ -79,7 +89,8 @@ static void tell(struct visit *v, struct cJSON *e)
         cJSON_Delete(e);
 }
 
-static void tell_error(struct visit *v, const char *text, const char *why)
+static void tell_error(struct template_request *v, const char *text,
+                       const char *why)
 {
     struct cJSON *e = event("error");
 
@@ -89,7 +100,7 @@ static void tell_error(struct visit *v, const char *text, const char *why)
     tell(v, e);
 }
 
-static void finish(struct visit *v)
+static void finish(struct template_request *v)
 {
     struct cJSON *e = event("end");
 
@@ -102,7 +113,8 @@ static void finish(struct visit *v)
     free(v);
 }
 
-static bool has_link(struct visit *v, struct link *link, const struct err *err)
+static bool has_link(struct template_request *v, struct link *link,
+                     const struct err *err)
 {
     v->link = link;
     if (err == NULL)
@@ -112,19 +124,20 @@ static bool has_link(struct visit *v, struct link *link, const struct err *err)
     return false;
 }
 
-static void find_link(struct visit *v, const struct web_req *req, link_cb cb)
+static void find_link(struct template_request *v, const struct web_req *req,
+                      link_cb cb)
 {
     cleanup_env struct env env = { 0 };
 
     input_client_env(&env, web_body(req));
-    rack_link(v->rack, &env, cb, v);
+    links_find(v->api->links, &env, cb, v);
 }
 
 /* ---- the list ------------------------------------------------------------ */
 
 void on_templates(struct web_req *req, void *user)
 {
-    struct visit *v = visit_new(user, req);
+    struct template_request *v = request_new(user, req);
 
     v->all = web_bool(web_body(req), "all");
     find_link(v, req, on_link_to_list);
@@ -133,8 +146,10 @@ void on_templates(struct web_req *req, void *user)
 static void on_link_to_list(struct link *link, const struct err *err,
                             void *user)
 {
-    if (has_link(user, link, err))
-        template_list(link, ((struct visit *)user)->all, on_list, user);
+    struct template_request *v = user;
+
+    if (has_link(v, link, err))
+        template_list_ask(v->api->template_list, link, v->all, on_list, v);
 }
 
 static struct cJSON *template_event(const struct template_info *t)
@@ -156,7 +171,7 @@ static struct cJSON *template_event(const struct template_info *t)
 static void on_list(const struct template_info *list, size_t count,
                     const struct err *err, void *user)
 {
-    struct visit *v = user;
+    struct template_request *v = user;
 
     if (err != NULL)
         tell_error(v, "the engine does not say which images it has", err->msg);
@@ -169,7 +184,7 @@ static void on_list(const struct template_info *list, size_t count,
 
 void on_templates_prune(struct web_req *req, void *user)
 {
-    struct visit *v = visit_new(user, req);
+    struct template_request *v = request_new(user, req);
 
     v->stale_only = web_bool(web_body(req), "stale");
     v->all = web_bool(web_body(req), "all");
@@ -179,12 +194,14 @@ void on_templates_prune(struct web_req *req, void *user)
 static void on_link_to_prune(struct link *link, const struct err *err,
                              void *user)
 {
-    if (has_link(user, link, err))
-        template_list(link, ((struct visit *)user)->all, on_list_to_prune,
-                      user);
+    struct template_request *v = user;
+
+    if (has_link(v, link, err))
+        template_list_ask(v->api->template_list, link, v->all, on_list_to_prune,
+                          v);
 }
 
-static void one_done(struct visit *v)
+static void one_done(struct template_request *v)
 {
     if (--v->pending == 0)
         finish(v);
@@ -193,7 +210,7 @@ static void one_done(struct visit *v)
 static void on_pruned(const struct err *err, void *user)
 {
     struct removal *r = user;
-    struct visit *v = r->visit;
+    struct template_request *v = r->request;
 
     if (err == NULL) {
         tell(v, r->event);
@@ -205,21 +222,21 @@ static void on_pruned(const struct err *err, void *user)
     one_done(v);
 }
 
-static void prune(struct visit *v, const struct template_info *t)
+static void prune(struct template_request *v, const struct template_info *t)
 {
     struct removal *r = xcalloc(1, sizeof(*r));
 
-    r->visit = v;
+    r->request = v;
     r->event = template_event(t);
     v->pending++;
-    template_remove_told(v->link, *t->name == '\0' ? t->id : t->name, on_pruned,
-                         r);
+    template_remove_told(v->api->template_list, v->link,
+                         *t->name == '\0' ? t->id : t->name, on_pruned, r);
 }
 
 static void on_list_to_prune(const struct template_info *list, size_t count,
                              const struct err *err, void *user)
 {
-    struct visit *v = user;
+    struct template_request *v = user;
 
     if (err != NULL)
         tell_error(v, "the engine does not say which images it has", err->msg);
@@ -232,13 +249,13 @@ static void on_list_to_prune(const struct template_info *list, size_t count,
 
 /* ---- build --------------------------------------------------------------- */
 
-static void refuse(struct visit *v, const char *text)
+static void refuse(struct template_request *v, const char *text)
 {
     struct cJSON *e = event("error");
 
     cJSON_AddStringToObject(e, "text", text);
     if (v->input.diags.errors > 0)
-        view_diags(e, &v->input);
+        put_diags(e, &v->input);
     v->failed++;
     tell(v, e);
     finish(v);
@@ -246,43 +263,43 @@ static void refuse(struct visit *v, const char *text)
 
 void on_templates_build(struct web_req *req, void *user)
 {
-    struct visit *v = visit_new(user, req);
+    struct template_request *v = request_new(user, req);
     const struct cJSON *body = web_body(req);
-    struct rack *r = v->rack;
+    struct api *api = v->api;
     struct err err = { 0 };
 
-    if (r->templates_mb == 0) {
+    if (api->templates == NULL) {
         refuse(v, "templates are switched off (CVX_TEMPLATES_MB=0)");
         return;
     }
-    if (input_load(&v->input, body, &r->store, &err) < 0) {
+    if (input_load(&v->input, body, api->store, &err) < 0) {
         refuse(v, err.msg);
         return;
     }
-    v->plan = input_plan(&v->input, &r->store, "template", false);
+    v->plan = input_plan(&v->input, api->store, "template", false);
     if (v->plan == NULL) {
         refuse(v, "convox.yml has errors; nothing was made");
         return;
     }
-    rack_link(r, &v->input.client_env, on_link_to_build, v);
+    links_find(api->links, &v->input.client_env, on_link_to_build, v);
 }
 
 static void on_link_to_build(struct link *link, const struct err *err,
                              void *user)
 {
-    struct visit *v = user;
+    struct template_request *v = user;
 
     if (!has_link(v, link, err))
         return;
-    if (!templates_make(link, v->plan, &v->input.client_env, v->input.dir,
-                        on_template, v))
+    if (!templates_make(v->api->templates, link, v->plan, &v->input.client_env,
+                        v->input.dir, on_template, v))
         finish(v); /* none of its resources can have one */
 }
 
 static void on_template(const char *state, const char *resource,
                         const char *text, void *user)
 {
-    struct visit *v = user;
+    struct template_request *v = user;
     struct cJSON *e;
 
     if (strcmp(state, "end") == 0) {

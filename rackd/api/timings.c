@@ -1,289 +1,40 @@
-#include "api/timings.h"
-
-#include <cjson/cJSON.h>
-#include <stdio.h>
+/*
+ * GET /timings: what the time of an app's last start went into. It need not run
+ * any more; rack/app_run.c stored it when it was ready.
+ */
 #include <string.h>
 
+#include "api/api.h"
+#include "api/handlers.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "plan/plan.h"
-#include "rack.h"
-#include "run/session.h"
-#include "timing/critical.h"
-#include "timing/history.h"
-#include "timing/marks.h"
+#include "store/store.h"
+#include "timing/record.h"
 #include "web/web.h"
-
-struct timings {
-    const struct store *store;
-    char *app;
-    struct history history;
-    struct cJSON *run;
-};
-
-/* ---- a run as JSON ------------------------------------------------------ */
-
-/* Tenths are enough for people, and for files. */
-static void put_tenths(struct cJSON *o, const char *name, double ms)
-{
-    uint64_t tenths = (uint64_t)(ms * 10 + 0.5);
-
-    cJSON_AddNumberToObject(o, name, (double)tenths / 10);
-}
-
-static void put_ms(struct cJSON *o, const char *name, uint64_t us)
-{
-    put_tenths(o, name, (double)us / 1000);
-}
-
-static struct cJSON *id_json(const struct mark *mark)
-{
-    struct cJSON *o = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(o, "kind", mark->kind);
-    web_put(o, "name", mark->name);
-    cJSON_AddNumberToObject(o, "replica", mark->replica);
-    return o;
-}
-
-/* Whom it waited for, the last of them last. */
-static void add_awaited(struct cJSON *span, const struct marks *m, size_t mark,
-                        const struct mark_span *s)
-{
-    cleanup_free size_t *needs =
-        xcalloc(m->v[mark].needs.len + 1, sizeof(*needs));
-    size_t count = critical_awaited(m, mark, s, needs);
-    struct cJSON *list = cJSON_AddArrayToObject(span, "for");
-
-    for (size_t i = 0; i < count; i++)
-        cJSON_AddItemToArray(list, id_json(&m->v[needs[i]]));
-}
-
-static struct cJSON *span_json(const struct marks *m, size_t mark,
-                               const struct mark_span *s,
-                               const struct critical *path)
-{
-    struct cJSON *o = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(o, "phase", mark_phase_word(s->phase));
-    put_ms(o, "begin_ms", s->begin_us);
-    put_ms(o, "end_ms", s->end_us);
-    cJSON_AddBoolToObject(o, "critical", critical_covers(path, mark, s));
-    if (mark_is_wait(s->phase))
-        add_awaited(o, m, mark, s);
-    return o;
-}
-
-static struct cJSON *item_json(const struct marks *m, size_t index,
-                               const struct critical *path)
-{
-    const struct mark *mark = &m->v[index];
-    struct cJSON *o = id_json(mark);
-    struct cJSON *spans;
-
-    if (mark->from != NULL)
-        cJSON_AddStringToObject(o, "from", mark->from);
-    put_ms(o, "begin_ms", mark->spans.v[0].begin_us);
-    put_ms(o, "end_ms", mark->spans.v[mark->spans.len - 1].end_us);
-    put_ms(o, "own_ms", mark_own_us(mark));
-    cJSON_AddBoolToObject(o, "critical", critical_has(path, index));
-    spans = cJSON_AddArrayToObject(o, "spans");
-    for (size_t i = 0; i < mark->spans.len; i++)
-        if (mark->spans.v[i].begin_us < mark->spans.v[i].end_us)
-            cJSON_AddItemToArray(spans,
-                                 span_json(m, index, &mark->spans.v[i], path));
-    return o;
-}
-
-static struct cJSON *step_json(const struct marks *m,
-                               const struct critical_step *step)
-{
-    struct cJSON *o = id_json(&m->v[step->mark]);
-
-    cJSON_AddStringToObject(o, "phase", mark_phase_word(step->phase));
-    put_ms(o, "begin_ms", step->begin_us);
-    put_ms(o, "end_ms", step->end_us);
-    return o;
-}
-
-static void add_marks(struct cJSON *run, const struct marks *m)
-{
-    struct cJSON *items = cJSON_AddArrayToObject(run, "items");
-    struct cJSON *steps = cJSON_AddArrayToObject(run, "path");
-    struct critical path;
-
-    critical_find(&path, m);
-    for (size_t i = 0; i < m->len; i++)
-        if (m->v[i].spans.len > 0)
-            cJSON_AddItemToArray(items, item_json(m, i, &path));
-    for (size_t i = 0; i < path.len; i++)
-        cJSON_AddItemToArray(steps, step_json(m, &path.v[i]));
-    critical_release(&path);
-}
-
-static bool keeps_data(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->volumes.len; i++)
-        if (plan->volumes.v[i].keep)
-            return true;
-    return false;
-}
-
-static struct cJSON *run_json(const struct app_run *run)
-{
-    const struct marks *m = session_marks(run->session);
-    struct cJSON *o = cJSON_CreateObject();
-
-    web_put(o, "app", run->input.app);
-    cJSON_AddStringToObject(o, "session", run->id);
-    cJSON_AddStringToObject(o, "release", run->release);
-    web_put(o, "engine", run->link->name);
-    cJSON_AddBoolToObject(o, "keep_data", keeps_data(run->plan));
-    cJSON_AddNumberToObject(o, "started", (double)run->started_s);
-    put_ms(o, "ready_ms", m->end_us);
-    add_marks(o, m);
-    return o;
-}
-
-/* ---- at ready ----------------------------------------------------------- */
-
-/* What is in the app's file; what cannot be read is as good as not there. */
-static void load(const struct store *store, const char *app, struct history *h)
-{
-    struct err err = { 0 };
-
-    *h = (struct history){ 0 };
-    if (store_timings_load(store, app, &h->lines, &err) < 0) {
-        log_warn("rack", "timings of %s: %s", app, err.msg);
-        str_cut(&h->lines, 0);
-    }
-    history_read(h);
-    if (h->bad > 0)
-        log_warn("rack",
-                 "timings of %s: lines of its file that are none: %u; ignored",
-                 app, h->bad);
-}
-
-struct timings *timings_new(const struct app_run *run)
-{
-    struct timings *t = xcalloc(1, sizeof(*t));
-
-    t->store = &run->rack->store;
-    t->app = xstrdup(run->input.app);
-    load(t->store, t->app, &t->history);
-    t->run = run_json(run);
-    return t;
-}
-
-static void put_culprit(struct cJSON *o, const struct usual *u,
-                        const struct cJSON *run)
-{
-    const struct cJSON *culprit = usual_culprit(u, run);
-    static const char *const names[] = { "kind", "name", "replica" };
-    struct cJSON *who;
-
-    if (culprit == NULL)
-        return;
-    who = cJSON_AddObjectToObject(o, "culprit");
-    for (size_t i = 0; i < 3; i++)
-        cJSON_AddItemToObject(
-            who, names[i],
-            cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(culprit, names[i]),
-                            1));
-}
-
-void timings_put_slower(const struct timings *t, struct cJSON *event)
-{
-    struct usual u;
-
-    usual_find(&u, &t->history, t->history.len, t->run);
-    if (!usual_is_slower(&u, t->run))
-        return;
-    cJSON_AddNumberToObject(event, "usual", u.usual_ms / 1000);
-    put_culprit(event, &u, t->run);
-}
-
-void timings_keep(struct timings *t)
-{
-    struct err err = { 0 };
-
-    history_append(&t->history, t->run);
-    if (store_timings_save(t->store, t->app, &t->history.lines, &err) < 0)
-        log_warn("rack", "timings of %s are not kept: %s", t->app, err.msg);
-}
-
-void timings_free(struct timings *t)
-{
-    history_release(&t->history);
-    cJSON_Delete(t->run);
-    free(t->app);
-    free(t);
-}
-
-/* ---- GET /timings ------------------------------------------------------- */
-
-static void add_usual(struct cJSON *run, const struct usual *u)
-{
-    struct cJSON *item;
-    size_t index = 0;
-
-    if (u->len < HISTORY_ENOUGH)
-        return;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(run, "items"))
-        put_tenths(item, "usual_ms", usual_own_ms(u, item, index++));
-}
-
-static void add_starts(struct cJSON *answer, const struct history *h)
-{
-    struct cJSON *list = cJSON_AddArrayToObject(answer, "starts");
-
-    for (size_t i = 0; i < h->len; i++) {
-        struct cJSON *one = cJSON_CreateObject();
-
-        cJSON_AddNumberToObject(one, "started", h->v[i].started);
-        put_tenths(one, "ready_ms", h->v[i].ready_ms);
-        cJSON_AddItemToArray(list, one);
-    }
-}
-
-/* Takes `run`, the last of the history. */
-static struct cJSON *answer_of(const struct history *h, struct cJSON *run)
-{
-    struct cJSON *a = cJSON_CreateObject();
-    struct usual u;
-
-    usual_find(&u, h, h->len - 1, run);
-    cJSON_AddBoolToObject(a, "slower", usual_is_slower(&u, run));
-    if (u.len >= HISTORY_ENOUGH)
-        put_tenths(a, "usual_ms", u.usual_ms);
-    cJSON_AddNumberToObject(a, "compared", (double)u.len);
-    if (usual_is_slower(&u, run))
-        put_culprit(a, &u, run);
-    add_usual(run, &u);
-    add_starts(a, h);
-    cJSON_AddItemToObject(a, "run", run);
-    return a;
-}
 
 void on_timings(struct web_req *req, void *user)
 {
-    struct rack *r = user;
+    struct api *api = user;
     cleanup_free char *app = plan_app_name(web_query(req, "app"));
-    struct history h;
-    struct cJSON *run;
+    cleanup_str struct str former = { 0 };
+    struct err err = { 0 };
+    struct cJSON *answer;
 
     if (app == NULL) {
         web_error(req, 400, "the name of an app is wanted");
         return;
     }
-    load(&r->store, app, &h);
-    run = history_last(&h);
-    if (run == NULL)
+    if (store_timings_load(api->store, app, &former, &err) < 0) {
+        log_warn("rack", "timings of %s: %s", app, err.msg);
+        str_cut(&former, 0);
+    }
+    answer = record_last(app, &former);
+    if (answer == NULL)
         web_error(req, 404, "no start of app %s has been timed yet: cvx start",
                   app);
     else
-        web_answer(req, answer_of(&h, run));
-    history_release(&h);
+        web_answer(req, answer);
 }

@@ -1,3 +1,6 @@
+/* The list of what is wrong with the user's input. manifest/ and plan/ add to
+ * it while they read; api/ prints it for cvx.
+ */
 #include "base/diag.h"
 
 #include <stdarg.h>
@@ -44,6 +47,7 @@ void diags_add(struct diags *d, enum diag_level level, struct diag_pos pos,
         (struct diag){ .level = level, .pos = pos, .text = str_take(&text) };
 }
 
+/* Does `a` belong after `b`? */
 static bool after(const struct diag *a, const struct diag *b)
 {
     if (a->pos.line == 0 || b->pos.line == 0)
@@ -97,7 +101,8 @@ static bool find_line(const char *source, size_t len, unsigned line,
     return true;
 }
 
-/* One column per character, so that the caret stands where it should. */
+/* Each character, however many bytes it has, is printed as one column, so that
+ * the caret below stands under the right one. */
 static void show_bytes(const char *text, size_t len, struct str *out,
                        size_t caret, size_t *caret_col)
 {

@@ -15,17 +15,17 @@
 
 struct str;
 
-/* Past this many the list only counts. */
+/* Further ones are counted and not kept. */
 #define DIAGS_MAX 200
 
 enum diag_level {
     DIAG_ERROR,   /* nothing is started */
-    DIAG_WARNING, /* said, and an error with --strict */
-    DIAG_NOTE,    /* said with -v: a key without local meaning */
+    DIAG_WARNING, /* shown; an error with --strict */
+    DIAG_NOTE,    /* shown with -v: a key that means nothing locally */
 };
 
-/* A place in the file as the user wrote it; both count from 1, columns in
- * bytes. Line 0: no place. */
+/* A place in the file as the user wrote it. Lines and columns count from 1,
+ * columns in bytes. Line 0 means that there is no place. */
 struct diag_pos {
     unsigned line, col;
 };
@@ -42,20 +42,22 @@ struct diags {
     size_t errors, warnings, notes; /* counted also past DIAGS_MAX */
 };
 
+/* Adds one; the text is copied. */
 void diags_add(struct diags *d, enum diag_level level, struct diag_pos pos,
                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Stable order: by place in the file; what has no place comes last. */
+/* Sorts by place in the file, and keeps the order of those at one place. What
+ * has no place comes last. */
 void diags_sort(struct diags *d);
 
 /* Turn warnings into errors (--strict). */
 void diags_strict(struct diags *d);
 
 /*
- * Print entries of `level` to `out`. `file` names the file, `source` is its
- * text (may be NULL: no source lines). Long lines are shown around the place;
- * control characters and invalid UTF-8 are made visible. Warnings have
- * "warning: " before the text.
+ * Prints the entries of `level` to `out`. `file` is the file's name, `source`
+ * its text; with NULL no source lines are shown. Of a long line the part around
+ * the place is shown. Control characters and invalid UTF-8 are printed as '?'.
+ * Warnings have "warning: " before the text.
  */
 void diags_print(const struct diags *d, enum diag_level level, const char *file,
                  const char *source, size_t source_len, struct str *out);

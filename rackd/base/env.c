@@ -1,3 +1,5 @@
+/* An ordered set of variables with a hash table from key to place. Used for the
+ * environment of apps and of callers, and for .env files. */
 #include "base/env.h"
 
 #include <ctype.h>
@@ -78,7 +80,7 @@ void env_merge(struct env *env, const struct env *from)
         env_set(env, from->v[i].key, from->v[i].value, from->v[i].source);
 }
 
-/* Take matching quotes off [*at, *at + *len). */
+/* Removes matching quotes around the `*len` bytes at `*at`. */
 static void strip_quotes(const char **at, size_t *len)
 {
     const char *s = *at;

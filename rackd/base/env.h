@@ -25,6 +25,7 @@ struct env {
     struct env_slot *index; /* private: key -> place */
 };
 
+/* `key` and `value` are copied; `source` is borrowed for the set's life. */
 void env_set(struct env *env, const char *key, const char *value,
              const char *source);
 void env_unset(struct env *env, const char *key);
@@ -32,23 +33,23 @@ void env_unset(struct env *env, const char *key);
 /* The value, borrowed; NULL when the key is not set. */
 const char *env_get(const struct env *env, const char *key);
 
-/* Every pair of `from`, over what is there. */
+/* Sets every pair of `from`, also where the key is there already. */
 void env_merge(struct env *env, const struct env *from);
 
 /*
- * Lines of KEY=VALUE, split at the first '='. Blank lines, lines whose first
- * character is '#' and lines without '=' say nothing; a leading "export " and
- * a CR at the end are taken off; the key is trimmed; a value in matching
- * quotes loses them only when `unquote` (true for .env files, false for what
- * Convox stores).
+ * Reads lines of KEY=VALUE, split at the first '='. Blank lines, lines whose
+ * first character is '#' and lines without '=' are ignored. A leading "export "
+ * and a CR at the end are removed, and the key is trimmed. A value in matching
+ * quotes loses them only when `unquote` is set: it is for .env files, and not
+ * for what Convox stores.
  */
 void env_parse(struct env *env, const char *text, size_t len, bool unquote,
                const char *source);
 
-/* "KEY=VALUE" to a pair; false when there is no '=' or no key. */
+/* Sets one pair from "KEY=VALUE"; false when there is no '=' or no key. */
 bool env_parse_pair(struct env *env, const char *pair, const char *source);
 
-/* KEY=VALUE lines, sorted by key. */
+/* Adds KEY=VALUE lines to `out`, sorted by key. */
 void env_print(const struct env *env, struct str *out);
 
 void env_release(struct env *env);

@@ -1,3 +1,5 @@
+/* Fills in an error. Every fallible function of rackd and cvx ends here when it
+ * fails. */
 #include "base/err.h"
 
 #include <stdarg.h>
@@ -16,7 +18,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 
 int err_wrap(struct err *err, const char *fmt, ...)
 {
-    char context[128];
+    char context[128]; /* longer ones are cut, to leave room for the rest */
     char old[sizeof(err->msg)];
     va_list ap;
 

@@ -1,3 +1,5 @@
+/* Writes log lines to stderr, which is rackd's log file. rackd alone logs; cvx
+ * prints messages of its own. */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -9,8 +11,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* The globals of the program: which components are debugged, and what takes
- * secrets out. */
+/* The only globals of the program: which components are debugged, and the
+ * filter that takes secrets out. A log call has no context to pass them in. */
 static char enabled[256];
 static log_filter_cb filter;
 static void *filter_user;
@@ -67,7 +69,7 @@ static void write_line(const char *level, const char *component,
     add_escaped(&line, filtered == NULL ? str_c(&text) : filtered);
     str_add_char(&line, '\n');
     if (write(STDERR_FILENO, str_c(&line), line.len) < 0)
-        return; /* nowhere left to say it */
+        return; /* there is no other place to report it */
 }
 
 #define LOG_AT(name, level, when)                                              \

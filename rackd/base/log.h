@@ -4,22 +4,26 @@
  *
  * RACKD_LOG=engine,run (or all) turns debug lines on, per component. The
  * modules base, manifest and plan do not log: they return errors. Never log a
- * value of an environment variable: it may be a secret. Where one hides in a
- * name or in the engine's words the filter takes it out.
+ * value of an environment variable: it may be a secret. A secret may still be
+ * part of a name or of the engine's words; the filter replaces it there.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include <stdbool.h>
 
-/* Read RACKD_LOG. Call once, before any other function here. */
+/* `components` is the value of RACKD_LOG, or NULL. Call it once, before any
+ * other function here. */
 void log_init(const char *components);
 
-/* Every text passes through `cb`, which returns what is to be written and
- * frees nothing; the result is freed here. NULL: none. It must not log. */
+/* Every text passes through `cb`, which returns a copy of what is to be
+ * written; the copy is freed here. `cb` must not log. NULL removes the
+ * filter. */
 typedef char *(*log_filter_cb)(const char *text, void *user);
 void log_filter(log_filter_cb cb, void *user);
 
+/* Are debug lines of this component written? For texts that cost something to
+ * make. */
 bool log_wants(const char *component);
 
 void log_debug(const char *component, const char *fmt, ...)

@@ -1,3 +1,5 @@
+/* The growing string that all text is built with. Also linked into the reaper,
+ * which is why it needs nothing but base/mem.c. */
 #include "base/str.h"
 
 #include <errno.h>
@@ -6,6 +8,7 @@
 
 #include "base/mem.h"
 
+/* Makes room for `more` bytes and a NUL. */
 static void reserve(struct str *s, size_t more)
 {
     size_t need = s->len + more + 1;

@@ -18,10 +18,11 @@
 #include <stddef.h>
 
 struct str {
-    char *s; /* NULL while nothing was ever added: read it with str_c() */
+    char *s; /* NULL until something is added: read it with str_c() */
     size_t len, cap;
 };
 
+/* These add at the end; `text` may not be part of `s` itself. */
 void str_add(struct str *s, const char *text);
 void str_add_len(struct str *s, const char *text, size_t len);
 void str_add_char(struct str *s, char c);
@@ -33,7 +34,7 @@ void str_vprintf(struct str *s, const char *fmt, va_list ap)
 /* The text, "" when empty. Valid until the next change of `s`. */
 const char *str_c(const struct str *s);
 
-/* Cut to the first `len` bytes. */
+/* Keep the first `len` bytes; a shorter string stays as it is. */
 void str_cut(struct str *s, size_t len);
 
 /* Remove the first `len` bytes. */
@@ -52,7 +53,8 @@ bool str_ends(const char *text, const char *suffix);
 /* A copy of the first `len` bytes as a string; the caller frees it. */
 char *str_dup_len(const char *text, size_t len);
 
-/* A whole decimal number in [min, max]; anything else is false. */
+/* Reads a whole decimal number in [min, max]. Anything else is false, and *out
+ * stays as it was. */
 bool str_to_long(const char *text, long min, long max, long *out);
 
 #endif /* BASE_STR_H */

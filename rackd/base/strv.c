@@ -1,3 +1,4 @@
+/* The list of strings that arguments, labels and names are kept in. */
 #include "base/strv.h"
 
 #include <stdio.h>
@@ -6,10 +7,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Takes `text`. */
+/* Takes `text` over. */
 static void push(struct strv *list, char *text)
 {
-    /* Grow when the length is a power of two: amortised, and no capacity. */
+    /* The room doubles whenever the length is one less than a power of two, so
+     * that the struct needs no member for its capacity. */
     if ((list->len & (list->len + 1)) == 0)
         list->v = xrealloc(list->v, (2 * list->len + 2) * sizeof(*list->v));
     list->v[list->len++] = text;

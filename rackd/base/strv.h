@@ -20,6 +20,7 @@ struct strv {
     size_t len;
 };
 
+/* These copy the text and add it at the end. */
 void strv_add(struct strv *list, const char *text);
 void strv_add_len(struct strv *list, const char *text, size_t len);
 void strv_add_all(struct strv *list, const struct strv *from);
@@ -27,12 +28,13 @@ void strv_printf(struct strv *list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 bool strv_has(const struct strv *list, const char *text);
 
-/* What follows "KEY=" in the first element that begins so; "" where none does:
- * labels, environments. Borrowed. */
+/* The value of KEY in a list of "KEY=VALUE" (labels, an environment): of the
+ * first element with that key, borrowed; "" when there is none. */
 const char *strv_value(const struct strv *list, const char *key);
+/* By bytes, in place. */
 void strv_sort(struct strv *list);
 
-/* "a, b, c"; the caller frees it. */
+/* The elements as one text, such as "a, b, c"; the caller frees it. */
 char *strv_join(const struct strv *list, const char *between);
 
 void strv_release(struct strv *list);

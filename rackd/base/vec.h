@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 
+/* Makes room for one element more, zeroes it and returns the array. */
 static inline void *vec_grow(void *v, size_t len, size_t *cap, size_t size)
 {
     if (len == *cap) {
@@ -23,6 +24,7 @@ static inline void *vec_grow(void *v, size_t len, size_t *cap, size_t size)
     return v;
 }
 
+/* Adds a zeroed element and returns a pointer to it. */
 #define vec_add(vec)                                                           \
     ((vec)->v =                                                                \
          vec_grow((vec)->v, (vec)->len, &(vec)->cap, sizeof(*(vec)->v)),       \

@@ -1,4 +1,6 @@
-/* A container's stdin and output over one connection, both ways. */
+/* Attaches to a container with its stdin, both ways over one connection. guard/
+ * holds the reaper's container this way: when rackd dies, by whatever means,
+ * the kernel closes the connection. */
 #include <stdio.h>
 #include <string.h>
 
@@ -73,9 +75,9 @@ static void on_open(struct hijack *stream, void *user)
     (void)stream;
     if (h->on_attached == NULL)
         return;
-    call_pause(&h->call);
+    call_enter(&h->call);
     h->on_attached(NULL, h->call.user);
-    call_resume(&h->call);
+    call_leave(&h->call);
 }
 
 static void on_data(struct hijack *stream, const char *data, size_t len,
@@ -84,9 +86,9 @@ static void on_data(struct hijack *stream, const char *data, size_t len,
     struct stdin_stream *h = user;
 
     (void)stream;
-    call_pause(&h->call);
+    call_enter(&h->call);
     h->data(data, len, h->call.user);
-    call_resume(&h->call);
+    call_leave(&h->call);
 }
 
 static void on_end(struct hijack *stream, long status, const struct err *err,
@@ -101,8 +103,8 @@ static void on_end(struct hijack *stream, long status, const struct err *err,
         answer_error(&mine, status, err->msg);
         err = &mine;
     }
-    call_pause(&h->call);
+    call_enter(&h->call);
     call_end(&h->call);
     h->call.cb.done(err, h->call.user);
-    call_resume(&h->call);
+    call_leave(&h->call);
 }

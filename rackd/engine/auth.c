@@ -1,3 +1,6 @@
+/* Reads logins for registries from the docker CLI's config.json. pull.c asks
+ * for the login of one registry, build.c for all of them. What was read is
+ * wiped from memory after use. */
 #include "engine/auth.h"
 
 #include <stdio.h>
@@ -19,8 +22,8 @@ const char *auth_server(const char *registry)
     return registry;
 }
 
-/* "https://reg.example.com/v2/" -> "reg.example.com": people log in to any of
- * the forms. */
+/* "https://reg.example.com/v2/" becomes "reg.example.com": people log in to a
+ * registry under any of these forms. */
 static char *host_of(const char *server)
 {
     const char *at = strstr(server, "://");
@@ -57,7 +60,7 @@ static cJSON *read_config(const char *config_dir)
     return text == NULL ? NULL : cJSON_Parse(text);
 }
 
-/* An entry of `auths`; "auth" is base64 of user:password. */
+/* Reads an entry of `auths`; its "auth" is the base64 of user:password. */
 static bool read_entry(struct auth *out, const cJSON *entry)
 {
     struct str pair = { 0 };
@@ -95,7 +98,8 @@ bool auth_read(struct auth *out, char **helper, const char *config_dir,
         cJSON_GetStringValue(find_entry(json_map(json, "credHelpers"), server));
     if (name == NULL || *name == '\0')
         name = json_text(json, "credsStore");
-    /* A name with a '/' would run any program. */
+    /* The name becomes part of a program's name, and a '/' in it would run any
+     * program. */
     if (*name != '\0' && strchr(name, '/') == NULL)
         *helper = xstrdup(name);
     else

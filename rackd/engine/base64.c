@@ -1,3 +1,5 @@
+/* Base64 by OpenSSL, in the two forms that the engine uses: headers with logins
+ * (auth.c) and BuildKit's messages (build.c). */
 #include "engine/base64.h"
 
 #include <limits.h>
@@ -8,7 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Enough for a header and for one message of a build. */
+/* Bytes. More than any header, and than any message of a build. */
 #define BASE64_MAX ((size_t)16 << 20)
 
 char *base64_url(const char *data, size_t len)

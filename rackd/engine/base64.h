@@ -1,4 +1,5 @@
-/* base64 -- as the engine and the docker CLI write it. Private to engine/. */
+/* base64 -- in the forms of the engine and of the docker CLI. Private to
+ * engine/. */
 #ifndef ENGINE_BASE64_H
 #define ENGINE_BASE64_H
 
@@ -7,10 +8,11 @@
 
 struct str;
 
-/* The URL alphabet, with padding; the caller frees it. */
+/* Encodes with the URL alphabet and padding; the caller frees the result. */
 char *base64_url(const char *data, size_t len);
 
-/* The standard alphabet; false when `text` is not base64. */
+/* Decodes the standard alphabet and appends to `out`; false when `text` is not
+ * base64. */
 bool base64_decode(struct str *out, const char *text);
 
 #endif /* ENGINE_BASE64_H */

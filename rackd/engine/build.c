@@ -1,3 +1,6 @@
+/* engine_build(): sends a context and hands out the lines of the build. run/
+ * calls it once per build of a plan. The classic builder answers with JSON
+ * lines of text, BuildKit with protobuf inside of JSON (buildkit.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,14 +19,14 @@
 struct build {
     struct engine_call call; /* first: see call_new() */
     engine_line_cb line;
-    struct lines json;         /* the answer is one JSON text a line */
-    struct lines text;         /* classic: pieces of the output */
+    struct lines json;         /* the answer has one JSON object a line */
+    struct lines text;         /* classic builder: pieces of its output */
     struct buildkit *buildkit; /* NULL: the classic builder */
     char *id;                  /* of the image, once it is known */
     struct err failed;
 };
 
-/* In order of time. */
+/* In the order in which they run. */
 static void on_data(struct engine_call *call, const char *data, size_t len);
 static bool on_json(const char *text, size_t len, void *user);
 static bool on_text(const char *text, size_t len, void *user);
@@ -151,7 +154,8 @@ static bool take_trace(struct build *b, const char *text)
            buildkit_feed(b->buildkit, str_c(&message), message.len);
 }
 
-/* The classic builder pulls a base image: say each step, not its bar. */
+/* While the classic builder pulls a base image, each of its steps is a line;
+ * its progress bars are left out. */
 static bool take_status(struct build *b, const cJSON *json)
 {
     const char *id = json_text(json, "id");
@@ -164,8 +168,8 @@ static bool take_status(struct build *b, const cJSON *json)
     return on_text(line, strlen(line), b);
 }
 
-/* The classic builder paints what comes from stderr red: what a person sees is
- * painted by cvx, or not at all. */
+/* The classic builder colours what comes from stderr red. Colours are for cvx
+ * to choose, so that escape sequence is removed. */
 static bool take_stream(struct build *b, const char *text)
 {
     static const char red[] = "\x1b[91m", plain[] = "\x1b[0m";
@@ -208,7 +212,7 @@ static bool on_text(const char *text, size_t len, void *user)
     static const char built[] = "Successfully built ";
     struct build *b = user;
 
-    /* Podman says the image's id nowhere else. */
+    /* Podman 4.3 gives the id of the image nowhere else. */
     if (b->id == NULL && str_starts(text, built))
         note_id(b, text + strlen(built));
     if (b->line != NULL)
@@ -227,7 +231,8 @@ static void on_end(struct engine_call *call, const struct answer *a,
         (b->buildkit != NULL && !buildkit_flush(b->buildkit)))
         return;
     if (err != NULL && (err->code == ERR_SYSTEM || err->code == ERR_NOT_FOUND))
-        note_failure(b, err->msg); /* refused before the first line */
+        /* The engine refused it before the first line. */
+        note_failure(b, err->msg);
     else if (err != NULL)
         b->failed = *err;
     else if (b->failed.code == ERR_NONE && b->id == NULL)

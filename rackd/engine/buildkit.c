@@ -1,3 +1,5 @@
+/* Reads BuildKit's progress messages, with a small protobuf reader of its own:
+ * five fields of three messages are all that is needed. build.c feeds it. */
 #include "engine/buildkit.h"
 
 #include <stdint.h>
@@ -8,11 +10,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* More steps than this are not shown: a build has tens. */
+/* More steps are not shown; a build has tens of them. */
 #define VERTICES_MAX 10000
 #define DIGEST_MAX   ((size_t)256)
 
-/* A step, as far as it has been shown. */
+/* A step ("vertex") of the build, and what has been shown of it. */
 struct vertex {
     char *digest;
     bool started, cached, failed;
@@ -26,12 +28,12 @@ struct buildkit {
     void *user;
 };
 
-/* A message being read, and its field read last. */
+/* A message that is being read, and the field that was read last. */
 struct pb {
     const uint8_t *at, *end;
     uint32_t field;
-    uint64_t number;      /* varint fields */
-    const uint8_t *bytes; /* fields with a length */
+    uint64_t number;      /* value of a varint field */
+    const uint8_t *bytes; /* value of a field with a length */
     size_t len;
 };
 
@@ -58,7 +60,8 @@ static bool pb_skip(struct pb *pb, size_t len)
     return true;
 }
 
-/* The next field; false at the end and at anything that is no protobuf. */
+/* Reads the next field; false at the end, and at anything that is not
+ * protobuf. */
 static bool pb_next(struct pb *pb)
 {
     uint64_t key, len;
@@ -123,19 +126,21 @@ static bool say(struct buildkit *b, const char *before, const char *name,
 {
     cleanup_free char *line = xasprintf("%s%s%s", before, name, after);
 
-    /* A name may span lines (a here-document); one line is enough. */
+    /* The name of a step with a here-document has several lines; the first one
+     * is enough. */
     line[strcspn(line, "\r\n")] = '\0';
     return b->cb(line, strlen(line), b->user);
 }
 
-/* Steps of BuildKit's own: reading the Dockerfile, unpacking the context. */
+/* True for steps of BuildKit itself, such as reading the Dockerfile or
+ * unpacking the context. */
 static bool is_internal(const char *name)
 {
     return str_starts(name, "[internal]") ||
            strcmp(name, "copy /context /") == 0;
 }
 
-/* Vertex: 1 digest, 3 name, 4 cached, 5 started, 7 error. */
+/* Fields of a Vertex: 1 digest, 3 name, 4 cached, 5 started, 7 error. */
 static bool read_vertex(struct buildkit *b, const uint8_t *bytes, size_t len)
 {
     struct pb pb = pb_of(bytes, len);
@@ -178,7 +183,7 @@ static bool read_vertex(struct buildkit *b, const uint8_t *bytes, size_t len)
     return more;
 }
 
-/* VertexLog: 1 digest of its vertex, 4 bytes of its output. */
+/* Fields of a VertexLog: 1 digest of its vertex, 4 bytes of output. */
 static bool read_log(struct buildkit *b, const uint8_t *bytes, size_t len)
 {
     struct pb pb = pb_of(bytes, len);
@@ -199,7 +204,7 @@ static bool read_log(struct buildkit *b, const uint8_t *bytes, size_t len)
     return lines_feed(&v->log, (const char *)text, text_len, b->cb, b->user);
 }
 
-/* StatusResponse: 1 vertexes, 3 logs. */
+/* Fields of a StatusResponse: 1 vertexes, 3 logs. */
 bool buildkit_feed(struct buildkit *b, const char *data, size_t len)
 {
     struct pb pb = pb_of((const uint8_t *)data, len);
@@ -234,7 +239,8 @@ void buildkit_free(struct buildkit *b)
     if (b == NULL)
         return;
     v = b->vertices;
-    HASH_CLEAR(hh, b->vertices); /* the table; its items stay linked */
+    /* HASH_CLEAR frees the table; its items stay linked. */
+    HASH_CLEAR(hh, b->vertices);
     for (; v != NULL; v = next) {
         next = v->hh.next;
         lines_release(&v->log);

@@ -1,6 +1,7 @@
 /*
- * buildkit -- BuildKit's progress messages (the protobuf StatusResponse of
- * moby.buildkit.control) to lines of text. Private to engine/. Pure: no I/O.
+ * buildkit -- turns BuildKit's progress messages (the protobuf StatusResponse
+ * of moby.buildkit.control) into lines of text. Private to engine/. Pure: no
+ * I/O.
  *
  *     [2/4] RUN apt-get install -y curl      a step that has begun
  *     Reading package lists...               its output
@@ -19,10 +20,11 @@ struct buildkit;
 
 struct buildkit *buildkit_new(lines_cb cb, void *user);
 
-/* One message; what cannot be read is skipped. False when `cb` said stop. */
+/* Reads one message; what cannot be read is skipped. False when `cb` said to
+ * stop. */
 bool buildkit_feed(struct buildkit *b, const char *data, size_t len);
 
-/* Output whose line end never came. */
+/* Hands out the output whose line end never came. False as above. */
 bool buildkit_flush(struct buildkit *b);
 
 void buildkit_free(struct buildkit *b);

@@ -1,3 +1,6 @@
+/* The life of a call: from its request to its callback, with the deadline, the
+ * cancelling, and the meaning of an HTTP answer. Every other file of engine/
+ * that talks to the engine does so through here. */
 #include "engine/client.h"
 
 #include <errno.h>
@@ -16,21 +19,20 @@
 #include "engine/json.h"
 #include "net/httpc.h"
 
-/* Calls beyond this many wait: an engine gains nothing from more at once. */
+/* Further calls wait. An engine does not get faster with more of them at
+ * once. */
 #define CALLS_MAX 16
 
 struct call_timer {
     uv_timer_t timer;
     struct engine *engine;
-    struct engine_call *call; /* NULL: it is no longer wanted */
+    struct engine_call *call; /* NULL once it is no longer wanted */
     call_cb cb;
-    struct err err; /* of call_fail_later() */
+    struct err err; /* for call_fail_later() */
 };
 
-/*
- * In order of time: a request's head, its bytes, its end; the timer; the end
- * of the engine.
- */
+/* In the order in which they run: a request's head, its bytes, its end; the
+ * timer; the end of the engine. */
 static void on_head(struct httpc_req *req, long status, void *user);
 static void on_data(struct httpc_req *req, const char *data, size_t len,
                     void *user);
@@ -53,7 +55,8 @@ int engine_new(struct engine **out, uv_loop_t *loop, const char *endpoint,
     int rc;
 
     use = find_tls(&tls, endpoint, env) ? &paths : NULL;
-    paths = (struct httpc_tls){ tls.ca, tls.cert, tls.key };
+    paths =
+        (struct httpc_tls){ .ca = tls.ca, .cert = tls.cert, .key = tls.key };
     rc = find_check(endpoint, err);
     if (rc == 0)
         rc = httpc_new(&calls, loop, endpoint, use, err);
@@ -85,12 +88,12 @@ unsigned long engine_calls(const struct engine *e)
     return e->made;
 }
 
-void engine_pause_output(struct engine *e)
+void engine_add_handle(struct engine *e)
 {
     e->open++;
 }
 
-void engine_resume_output(struct engine *e)
+void engine_drop_handle(struct engine *e)
 {
     if (--e->open > 0 || !e->closing)
         return;
@@ -110,15 +113,15 @@ void engine_close(struct engine *e, engine_closed_cb cb, void *user)
     e->closed_user = user;
     DL_FOREACH_SAFE (e->inflight, call, next)
         engine_cancel(call);
-    engine_pause_output(e);
-    engine_pause_output(e);
+    engine_add_handle(e);
+    engine_add_handle(e);
     httpc_close(e->calls, on_client_closed, e);
     httpc_close(e->streams, on_client_closed, e);
 }
 
 static void on_client_closed(void *user)
 {
-    engine_resume_output(user);
+    engine_drop_handle(user);
 }
 
 /* ---- a call's life ------------------------------------------------------- */
@@ -132,14 +135,14 @@ void *call_new(struct engine *e, size_t size)
     return call;
 }
 
-void call_pause(struct engine_call *call)
+void call_enter(struct engine_call *call)
 {
-    call->held++;
+    call->entered++;
 }
 
-void call_resume(struct engine_call *call)
+void call_leave(struct engine_call *call)
 {
-    if (--call->held > 0 || !call->over)
+    if (--call->entered > 0 || !call->over)
         return;
     if (call->release != NULL)
         call->release(call);
@@ -165,9 +168,9 @@ void engine_cancel(struct engine_call *call)
 {
     if (call->over)
         return;
-    call_pause(call);
+    call_enter(call);
     call_end(call);
-    call_resume(call);
+    call_leave(call);
 }
 
 void engine_pause(struct engine_call *call, bool pause)
@@ -185,7 +188,7 @@ void call_timer_start(struct engine_call *call, unsigned ms, call_cb cb)
     t->call = call;
     t->cb = cb;
     call->timer = t;
-    engine_pause_output(t->engine);
+    engine_add_handle(t->engine);
     uv_timer_init(t->engine->loop, &t->timer);
     uv_timer_start(&t->timer, on_timer, ms, 0);
 }
@@ -206,16 +209,16 @@ static void on_timer(uv_timer_t *timer)
     struct call_timer *t = container_of(timer, struct call_timer, timer);
     struct engine_call *call = t->call;
 
-    call_pause(call);
+    call_enter(call);
     t->cb(call);
-    call_resume(call);
+    call_leave(call);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct call_timer *t = container_of(handle, struct call_timer, timer);
 
-    engine_resume_output(t->engine);
+    engine_drop_handle(t->engine);
     free(t);
 }
 
@@ -276,9 +279,9 @@ static void on_head(struct httpc_req *req, long status, void *user)
     (void)req;
     if (status >= 400)
         return;
-    call_pause(call);
+    call_enter(call);
     call->on_head(call);
-    call_resume(call);
+    call_leave(call);
 }
 
 static void on_data(struct httpc_req *req, const char *data, size_t len,
@@ -287,13 +290,14 @@ static void on_data(struct httpc_req *req, const char *data, size_t len,
     struct engine_call *call = user;
 
     (void)req;
-    call_pause(call);
+    call_enter(call);
     if (call->on_data != NULL)
         call->on_data(call, data, len);
-    call_resume(call);
+    call_leave(call);
 }
 
-/* Whoever meets a dead socket wants to know which of three things it is. */
+/* Tells apart the three reasons why a socket does not answer, with what to do
+ * about each. */
 static void explain_socket(struct err *err, const char *endpoint)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -363,7 +367,8 @@ static bool is_gone(const struct err *err)
             strstr(err->msg, "already in progress") != NULL);
 }
 
-/* What `step` gets when the request itself went well. */
+/* Hands an answer with its status and body to `step`, or the error that it
+ * amounts to. */
 static void take_answer(struct engine_call *call, const struct httpc_res *res)
 {
     struct answer a = { .status = res->status, .req = res->req };
@@ -398,7 +403,7 @@ static void on_done(const struct httpc_res *res, const struct err *err,
     struct err mine;
 
     call->req = NULL;
-    call_pause(call);
+    call_enter(call);
     if (res != NULL) {
         take_answer(call, res);
     } else {
@@ -407,7 +412,7 @@ static void on_done(const struct httpc_res *res, const struct err *err,
             explain_socket(&mine, call->engine->endpoint);
         call->step(call, NULL, &mine);
     }
-    call_resume(call);
+    call_leave(call);
 }
 
 /* ---- calls of one request ------------------------------------------------ */
@@ -427,7 +432,8 @@ struct engine_call *call_done(struct engine *e, struct request *r,
 
     call->cb.done = cb;
     call->user = user;
-    r->is_text = true; /* nobody reads it; Podman sends an empty line */
+    /* Nobody reads the body, and Podman sends an empty line. */
+    r->is_text = true;
     r->step = on_done_step;
     call_send(call, r);
     return call;

@@ -1,3 +1,6 @@
+/* Calls that concern one container: create, start, stop, kill, pause, commit,
+ * remove, inspect, list. One function per call; engine.h has the contract of
+ * each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +13,8 @@
 #include "engine/path.h"
 #include "engine/state.h"
 
-/* Beyond this a grace is a mistake, and the deadline would overflow. */
+/* Seconds. A longer grace is a mistake, and the deadline made of it would
+ * overflow. */
 #define GRACE_MAX_S 86400u
 
 struct engine_call *engine_container_create(struct engine *e,
@@ -114,7 +118,7 @@ struct engine_call *engine_container_remove(struct engine *e, const char *id,
     cleanup_str struct str path = { 0 };
 
     path_begin(&path, "/containers/", id, "?force=1&v=1");
-    if (e->podman) /* it would stop the container politely first */
+    if (e->podman) /* Podman would stop it politely first */
         str_add(&path, "&timeout=0");
     return call_done(e,
                      &(struct request){ .method = "DELETE",

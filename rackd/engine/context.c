@@ -1,3 +1,6 @@
+/* Packs a build's context into a tar (libarchive), and makes small tars in
+ * memory. run/build.c calls context_pack() on a thread of libuv's pool, since
+ * it reads the disk; the others return at once. */
 #include "engine/context.h"
 
 #include <archive.h>
@@ -11,32 +14,33 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/clean.h"
 #include "engine/dockerfile.h"
 #include "engine/ignore.h"
+#include "engine/path_clean.h"
 
-/* A Dockerfile is not larger; a tree is not deeper. */
+/* No Dockerfile is larger, and no tree of a project is deeper. */
 #define TEXT_MAX  ((size_t)4 << 20)
 #define DEPTH_MAX 256
 
-/* The Dockerfile's name in the tar when it is not in the context. */
+/* Name of the Dockerfile in the tar when it lies outside of the context. */
 #define OUTSIDE ".cvx.Dockerfile"
 
 struct pack {
     struct archive *tar;
     struct ignore *ignore;
     const char *dir;
-    const char *name; /* of the Dockerfile in the tar */
-    const char *text; /* of the Dockerfile as it is to be written */
+    const char *name; /* name of the Dockerfile in the tar */
+    const char *text; /* text of the Dockerfile, as it is to be written */
     size_t text_len;
-    bool has_dockerfile; /* written */
+    bool has_dockerfile; /* it has been written to the tar */
     struct err *err;
 };
 
-/* A directory being walked; its own entry is written before the first of
- * what is in it. */
+/* A directory that is being walked. Its own entry is written before the first
+ * entry within it, and not at all when all of them are ignored. */
 struct level {
     struct level *up;
     int fd;
@@ -113,8 +117,9 @@ static int write_file(struct pack *p, struct level *level, const char *name,
         return err_set(p->err, ERR_INVALID, "cannot read %s/%s: %s", p->dir,
                        path, strerror(errno));
     rc = write_head(p, path, st, NULL, st->st_size);
-    /* A file that grows meanwhile is cut, one that shrinks is filled up: both
-     * by libarchive. */
+    /* A file may grow or shrink while it is read. libarchive cuts the one
+     * and fills the other up with zeros, so that the size in its head stays
+     * true. */
     while (rc == 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
         if (archive_write_data(p->tar, buf, (size_t)n) < 0)
             rc = tar_fail(p, path);
@@ -138,7 +143,8 @@ static int write_link(struct pack *p, struct level *level, const char *name,
 
 /* ---- the tree ------------------------------------------------------------ */
 
-/* Sent even if ignored: the engine needs both, and takes them out again. */
+/* The engine needs both files, and removes them itself from what COPY sees: so
+ * they are sent even when they are ignored. */
 static bool is_needed(const struct pack *p, const char *path)
 {
     return strcmp(path, p->name) == 0 || strcmp(path, ".dockerignore") == 0;
@@ -188,7 +194,7 @@ static int take_entry(struct pack *p, struct level *level, const char *name)
     struct stat st;
 
     if (fstatat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0; /* gone since it was listed */
+        return 0; /* removed since the directory was read */
     if (S_ISDIR(st.st_mode))
         return take_dir(p, level, name, path, &st, ignored);
     if (ignored)
@@ -234,39 +240,24 @@ static int walk(struct pack *p, struct level *level)
 
 /* ---- a context ----------------------------------------------------------- */
 
-/* A whole small file, or -1 with errno. */
-static int read_text(struct str *out, const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char buf[4096];
-    ssize_t n;
-
-    if (fd < 0)
-        return -1;
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < TEXT_MAX)
-        str_add_len(out, buf, (size_t)n);
-    close(fd);
-    if (n > 0)
-        errno = EFBIG;
-    return n == 0 ? 0 : -1;
-}
-
-/* DOCKERFILE.dockerignore, else .dockerignore, else nothing. */
+/* Reads DOCKERFILE.dockerignore, else .dockerignore, else nothing. */
 static struct ignore *read_ignore(const char *dir, const char *dockerfile)
 {
     cleanup_str struct str text = { 0 };
     cleanup_free char *own = xasprintf("%s.dockerignore", dockerfile);
     cleanup_free char *path = xasprintf("%s/.dockerignore", dir);
+    struct err err;
 
-    if (read_text(&text, own) < 0) {
+    if (file_read(&text, own, own, TEXT_MAX, &err) < 0) {
         str_cut(&text, 0);
-        if (read_text(&text, path) < 0)
+        if (file_read(&text, path, path, TEXT_MAX, &err) < 0)
             str_cut(&text, 0);
     }
     return ignore_new(str_c(&text), text.len);
 }
 
-/* A file without a name: it is gone with its descriptor. */
+/* Opens a file without a name: it disappears with its descriptor, whatever ends
+ * rackd. */
 static int open_unlinked(struct err *err)
 {
     const char *dir = getenv("TMPDIR");
@@ -291,7 +282,8 @@ static struct archive *tar_new(void)
 {
     struct archive *tar = archive_write_new();
 
-    /* Names are bytes to it; pax would want them in the locale's charset. */
+    /* The gnutar format takes names as bytes; pax would convert them from the
+     * charset of the locale, and fail. */
     archive_write_set_format_gnutar(tar);
     archive_write_add_filter_none(tar);
     return tar;
@@ -338,9 +330,8 @@ int context_pack(int *fd, char **dockerfile_name, const char *dir,
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "%s: there is no such Dockerfile",
                        path);
-    if (read_text(&text, path) < 0)
-        return err_set(err, ERR_INVALID, "cannot read %s: %s", path,
-                       strerror(errno));
+    if (file_read(&text, path, path, TEXT_MAX, err) < 0)
+        return -1;
     if (replace != NULL && replace->len > 0)
         dockerfile_rewrite(&changed, str_c(&text), text.len, replace);
     p.text = changed.len > 0 ? str_c(&changed) : str_c(&text);
@@ -372,8 +363,8 @@ static la_ssize_t on_bytes(struct archive *tar, void *user, const void *data,
     return (la_ssize_t)len;
 }
 
-/* Open a tar in memory; what was written to it is handed out, or dropped
- * where `rc` says that something failed. */
+/* Opens a tar in memory. memory_close() hands out what was written to it, or
+ * drops it when `rc` says that something failed. */
 static int memory_open(struct pack *p, struct str *bytes, struct err *err)
 {
     *p = (struct pack){ .tar = tar_new(), .dir = "", .err = err };

@@ -1,3 +1,5 @@
+/* context_directory(): a tar of one directory entry. run/ extracts it into a
+ * container to set the owner and mode of an efs volume. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <sys/stat.h>
@@ -7,7 +9,7 @@
 #include "base/str.h"
 #include "engine/context.h"
 
-/* One head and the two empty blocks of the end. */
+/* Room for one head and the two empty blocks at the end. */
 #define TAR_MAX 4096
 
 static void describe(struct archive_entry *entry, const char *path, long uid,

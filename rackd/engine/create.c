@@ -1,3 +1,5 @@
+/* Writes a container's settings as the JSON of POST /containers/create.
+ * container.c calls it; nothing else knows these keys. */
 #include "engine/create.h"
 
 #include <stdio.h>
@@ -8,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/json.h"
 
+/* The member `key`, which is added as an empty object when it is absent. */
 static cJSON *sub(cJSON *parent, const char *key)
 {
     cJSON *object = cJSON_GetObjectItemCaseSensitive(parent, key);
@@ -31,7 +34,7 @@ static void add_port(cJSON *root, cJSON *host, const struct engine_port *p)
         sub(sub(root, "ExposedPorts"), key);
     if (p->host_ip == NULL)
         return;
-    if (p->host > 0) /* else empty: the engine chooses */
+    if (p->host > 0) /* an empty text lets the engine choose */
         snprintf(number, sizeof(number), "%d", p->host);
     bindings = sub(host, "PortBindings");
     list = cJSON_GetObjectItemCaseSensitive(bindings, key);
@@ -59,8 +62,8 @@ static void add_mount(cJSON *mounts, const struct engine_mount *m)
     cJSON_AddItemToArray(mounts, mount);
 }
 
-/* NetworkMode alone would join the network without aliases; EndpointsConfig
- * alone would join the default bridge as well. */
+/* Both are needed: NetworkMode alone would join the network without aliases,
+ * and EndpointsConfig alone would join the default bridge as well. */
 static void add_network(cJSON *root, cJSON *host,
                         const struct engine_container *c)
 {

@@ -1,5 +1,4 @@
-/* create -- a container's settings as the engine's JSON. Private to
- * engine/. */
+/* create -- a container's settings as the engine's JSON. Private to engine/. */
 #ifndef ENGINE_CREATE_H
 #define ENGINE_CREATE_H
 
@@ -8,7 +7,7 @@
 struct engine_container;
 
 /* The body of POST /containers/create; the caller frees it. Podman has no log
- * driver "local": its own compact one is taken instead. */
+ * driver "local", so its own compact one ("k8s-file") is used instead. */
 char *create_json(const struct engine_container *c, bool podman);
 
 #endif /* ENGINE_CREATE_H */

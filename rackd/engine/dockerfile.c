@@ -1,3 +1,6 @@
+/* Reads Dockerfiles: which images, ARGs and stages one refers to, and rewrites
+ * the images. run/ reads it to pull base images and to find the target;
+ * context.c rewrites it for stand-ins. */
 #include "engine/dockerfile.h"
 
 #include <ctype.h>
@@ -11,17 +14,17 @@
 #include "base/strv.h"
 #include "engine/context.h"
 
-/* Reads one instruction after the other: continued lines are joined, comments
- * and here-documents left out. */
+/* Reads instructions one by one: continued lines are joined, comments and the
+ * text of here-documents are left out. */
 struct reader {
     const char *at, *end;
-    const char *raw; /* where the instruction's text begins */
+    const char *raw; /* where the text of the instruction begins */
     char escape;
-    bool started;    /* past the first line that is no directive */
+    bool started;    /* the first line that is no directive has been read */
     struct str line; /* the instruction */
 };
 
-/* What is known at an instruction. */
+/* What has been seen before the current instruction. */
 struct scope {
     struct env args; /* ARGs before the first FROM */
     const struct strv *given;
@@ -36,7 +39,7 @@ static const char *skip_space(const char *text)
 
 /* ---- lines --------------------------------------------------------------- */
 
-/* One line as it is, without its end. */
+/* Reads one line, without its end. */
 static bool next_line(struct reader *r, const char **line, size_t *len)
 {
     const char *nl;
@@ -52,7 +55,8 @@ static bool next_line(struct reader *r, const char **line, size_t *len)
     return true;
 }
 
-/* "# escape=`" is read only above everything else. */
+/* Reads a parser directive such as "# escape=`"; they count only above
+ * everything else. */
 static void read_directive(struct reader *r, const char *line, size_t len)
 {
     cleanup_free char *text = str_dup_len(line, len);
@@ -88,7 +92,8 @@ static bool is_blank(const char *line, size_t len)
     return true;
 }
 
-/* Append a line; true when its last character says that it goes on. */
+/* Appends a line to the instruction; true when it ends with the escape
+ * character, so that it goes on. */
 static bool add_part(struct reader *r, const char *line, size_t len)
 {
     size_t n = len;
@@ -103,8 +108,8 @@ static bool add_part(struct reader *r, const char *line, size_t len)
     return false;
 }
 
-/* Is there a here-document's "<<" at `at` of `line`? It begins a word, after a
- * file's number at most; "$((1<<2))" and "<<<" are none. */
+/* True when the "<<" at `at` begins a here-document: it must begin a word,
+ * perhaps after the number of a descriptor. "$((1<<2))" and "<<<" do not. */
 static bool is_heredoc(const char *line, const char *at)
 {
     while (at > line && isdigit((unsigned char)at[-1]))
@@ -112,7 +117,7 @@ static bool is_heredoc(const char *line, const char *at)
     return at > line && (at[-1] == ' ' || at[-1] == '\t');
 }
 
-/* The next here-document's end word; NULL when there is none. */
+/* The end word of the next here-document; NULL when there is none. */
 static char *heredoc_word(const char *line, const char **at, bool *tabs)
 {
     size_t len;
@@ -133,7 +138,8 @@ static char *heredoc_word(const char *line, const char **at, bool *tabs)
     return NULL;
 }
 
-/* "RUN <<EOF cat <<-'X'": skip the text of each here-document. */
+/* Skips the text of each here-document of an instruction such as "RUN <<EOF cat
+ * <<-'X'". */
 static void skip_heredocs(struct reader *r)
 {
     const char *start = str_c(&r->line), *at = start, *line;
@@ -203,7 +209,7 @@ static struct reader reader_of(const char *text, size_t len)
 
 /* ---- words --------------------------------------------------------------- */
 
-/* The next word; quotes are kept. */
+/* The next word, with its quotes; NULL at the end. */
 static char *next_word(const char **at)
 {
     const char *start = skip_space(*at);
@@ -239,7 +245,8 @@ static size_t name_len(const char *text)
     return len;
 }
 
-/* What follows a '$' without a brace: its value is added, its end returned. */
+/* Appends the value of the name after a '$' without a brace, and returns where
+ * the name ends. */
 static const char *add_named(struct str *out, const char *text,
                              const struct env *args)
 {
@@ -253,7 +260,7 @@ static const char *add_named(struct str *out, const char *text,
     return text + len;
 }
 
-/* The word of ${NAME:-word}: it may hold $NAMEs, but no braces. */
+/* Appends the word of ${NAME:-word}, which may contain $NAME but no braces. */
 static void add_word(struct str *out, const char *word, const struct env *args)
 {
     while (*word != '\0') {
@@ -266,7 +273,7 @@ static void add_word(struct str *out, const char *word, const struct env *args)
     }
 }
 
-/* What follows "${". */
+/* Appends the value of what follows "${", and returns where it ends. */
 static const char *add_braced(struct str *out, const char *text,
                               const struct env *args)
 {
@@ -288,7 +295,7 @@ static const char *add_braced(struct str *out, const char *text,
     return text + len + (text[len] == '}');
 }
 
-/* $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word}. */
+/* Replaces $NAME, ${NAME}, ${NAME:-word} and ${NAME:+word}. */
 static char *expand(const char *text, const struct env *args)
 {
     struct str out = { 0 };
@@ -308,7 +315,8 @@ static char *expand(const char *text, const struct env *args)
 
 /* ---- instructions -------------------------------------------------------- */
 
-/* ARG NAME[=VALUE]...: what is given wins over the default. */
+/* Reads ARG NAME[=VALUE]...; a value that was given to the build wins over the
+ * default. */
 static void read_arg(struct scope *s, const char *at, struct strv *names)
 {
     char *word;
@@ -350,10 +358,8 @@ static bool is_stage(const struct scope *s, const char *name)
     return strv_has(&s->stages, small);
 }
 
-/*
- * The image that an instruction names, with its place in the line; NULL when
- * it names none. A stage's name is noted as it is passed.
- */
+/* The image that a FROM names, with its place in the line; NULL when it names a
+ * stage or "scratch". The name of this stage ("AS name") is remembered. */
 static char *read_from(struct scope *s, const char *line, size_t *at,
                        size_t *len)
 {

@@ -1,5 +1,5 @@
-/* dockerfile -- changing a Dockerfile's images. Private to engine/; reading
- * is in engine/context.h. */
+/* dockerfile -- changing the images of a Dockerfile. Private to engine/;
+ * reading one is in engine/context.h. */
 #ifndef ENGINE_DOCKERFILE_H
 #define ENGINE_DOCKERFILE_H
 
@@ -8,7 +8,7 @@
 struct str;
 struct strv;
 
-/* The text again, with the images of FROM and COPY --from that are in
+/* Appends the text with the images of FROM and COPY --from that are in
  * `replace` ("OLD=NEW") written as NEW. Lines without one stay as they are. */
 void dockerfile_rewrite(struct str *out, const char *text, size_t len,
                         const struct strv *replace);

@@ -1,23 +1,24 @@
 /*
- * engine -- the container engine's API, one function per call. The only place
- * that knows Docker's JSON.
+ * engine -- the API of the container engine (Docker, Podman), one function per
+ * call. Nothing outside of engine/ knows Docker's JSON.
  *
- *     struct engine *e = engine_new(loop, "unix:///var/run/docker.sock");
+ *     struct engine *e;
+ *     engine_new(&e, loop, "unix:///var/run/docker.sock", &env, &err);
  *     engine_hello(e, on_hello, user);        first: negotiates the version
  *     engine_container_create(e, &spec, on_id, user);
  *     ...
  *     engine_close(e, on_closed, user);
  *
- * Contract of every call: it copies its arguments; its callback runs exactly
- * once, from the loop, never from inside the call; after engine_cancel() or
- * engine_close() it never runs. Any function may be called from any callback.
- * Ordinary calls have a deadline (ENGINE_CALL_MS unless said otherwise).
+ * Contract of every call: it copies its arguments, unless said otherwise. Its
+ * callback runs exactly once, from the loop, never from inside the call, and
+ * never after engine_cancel() or engine_close(). Any function may be called
+ * from any callback. Ordinary calls have a deadline of ENGINE_CALL_MS.
  *
- * Errors: err->msg holds the engine's own words. Codes: ERR_UNAVAILABLE no
- * engine, ERR_TIMEOUT, ERR_NOT_FOUND (404), ERR_CONFLICT (409), ERR_INVALID
- * (400), ERR_PROTOCOL (an answer we cannot read), ERR_SYSTEM (500: the engine
- * failed). Deleting what is gone (404), starting what runs (304) and removing
- * what is being removed (409 "already in progress") are successes.
+ * Errors: err->msg is the text of the engine. ERR_UNAVAILABLE: there is no
+ * engine; ERR_TIMEOUT; ERR_NOT_FOUND (404); ERR_CONFLICT (409); ERR_INVALID
+ * (400); ERR_PROTOCOL: an answer that we cannot read; ERR_SYSTEM (500): the
+ * engine failed. Deleting what does not exist (404), starting what runs (304)
+ * and removing what is being removed (409 "already in progress") are successes.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -40,33 +41,33 @@ struct engine_call; /* in flight; valid until its callback returns */
 
 /* ---- where is it ------------------------------------------------------- */
 
-/*
- * The endpoint the docker CLI would use, then the usual sockets: DOCKER_HOST;
- * DOCKER_CONTEXT; currentContext of $DOCKER_CONFIG/config.json; then the
- * first socket that answers (else: that exists) of /var/run/docker.sock,
- * rootless, Desktop, Colima, OrbStack, Rancher, Podman. `env` is the user's
- * environment (HOME, XDG_RUNTIME_DIR, DOCKER_*). On success *out is
- * "unix://..." or "tcp://..." and *why says where it came from
- * ("DOCKER_HOST", "context desktop", "socket"); the caller frees both. Reads
- * files.
- */
+/* Finds the endpoint that the docker CLI would use, else one of the usual
+ * sockets. In this order: DOCKER_HOST; DOCKER_CONTEXT; currentContext of
+ * $DOCKER_CONFIG/config.json; then the first socket that answers (else: that
+ * exists) of /var/run/docker.sock, rootless, Desktop, Colima, OrbStack,
+ * Rancher, Podman. `env` is the environment of the user (HOME, XDG_RUNTIME_DIR,
+ * DOCKER_*). On success *out is "unix://..." or "tcp://...", and *why says
+ * where it came from ("DOCKER_HOST", "context desktop", "socket"); the caller
+ * frees both. It reads files, so it may block shortly. */
 int engine_find(char **out, char **why, const struct env *env, struct err *err);
 
-/* The sockets looked at, in order, for `cvx doctor`. */
+/* Appends the sockets that engine_find() looks at, in order, for `cvx
+ * doctor`. */
 void engine_candidates(struct strv *out, const struct env *env);
 
 /* ---- answers ----------------------------------------------------------- */
 
-/* err NULL: done. */
+/* err is NULL on success. */
 typedef void (*engine_done_cb)(const struct err *err, void *user);
 
-/* `id` borrowed; NULL on error. */
+/* `id` is borrowed, and NULL on error. */
 typedef void (*engine_id_cb)(const char *id, const struct err *err, void *user);
 
 /* ---- life -------------------------------------------------------------- */
 
-/* Fails on an endpoint that is neither unix:// nor tcp:// nor http(s)://.
- * TLS material for tcp:// comes from `env` (DOCKER_CERT_PATH) or NULL. */
+/* Makes a client; nothing is sent yet. Fails on an endpoint that is neither
+ * unix:// nor tcp:// nor http(s)://. Certificates for tcp:// come from `env`
+ * (DOCKER_CERT_PATH, or the docker context); env may be NULL. */
 int engine_new(struct engine **out, uv_loop_t *loop, const char *endpoint,
                const struct env *env, struct err *err);
 
@@ -74,10 +75,11 @@ const char *engine_endpoint(const struct engine *e);
 
 typedef void (*engine_closed_cb)(void *user);
 
-/* Ends every call without its callback. `cb` runs from the loop. */
+/* Ends every call without its callback. `cb` runs from the loop when all is
+ * closed; the engine is freed after that. */
 void engine_close(struct engine *e, engine_closed_cb cb, void *user);
 
-/* Allowed until the call's callback has run. */
+/* Ends a call without its callback. Allowed until that callback has run. */
 void engine_cancel(struct engine_call *call);
 
 struct engine_info {
@@ -92,19 +94,20 @@ struct engine_info {
 typedef void (*engine_hello_cb)(const struct engine_info *info,
                                 const struct err *err, void *user);
 
-/* Ping and version. Calls made before it has answered use API 1.41. An
- * engine that speaks less than 1.41 (Docker 20.10) is an error that says so.
- * ERR_UNAVAILABLE messages tell apart: nothing at the path, permission
- * denied (and that the user may join group docker), nobody listening. */
+/* Asks for the version and agrees on an API version. Calls made before it has
+ * answered use API 1.41. An engine that is older than 1.41 (Docker 20.10) is an
+ * error that says so. Messages of ERR_UNAVAILABLE tell apart: nothing at the
+ * path; permission denied, with the advice to join the group docker; nobody
+ * listening. */
 struct engine_call *engine_hello(struct engine *e, engine_hello_cb cb,
                                  void *user);
 
-/* Does it answer at all? ERR_TIMEOUT: not within timeout_ms. It waits behind no
- * other call. */
+/* Asks whether the engine answers at all; ERR_TIMEOUT when not within
+ * timeout_ms. It does not wait behind other calls. */
 struct engine_call *engine_ping(struct engine *e, unsigned timeout_ms,
                                 engine_done_cb cb, void *user);
 
-/* Numbers of GET /calls made so far, for `make bench`. */
+/* Number of requests made so far, for `make bench`. */
 unsigned long engine_calls(const struct engine *e);
 
 /* ---- containers -------------------------------------------------------- */
@@ -124,7 +127,8 @@ struct engine_mount {
     bool no_copy; /* a volume stays empty: image content is not copied */
 };
 
-/* All borrowed for the call. Zero means "the engine's default". */
+/* What a container is created from. All borrowed for the call. Zero means the
+ * default of the engine. */
 struct engine_container {
     const char *name;
     const char *image;
@@ -142,7 +146,7 @@ struct engine_container {
     const struct strv *aliases;
     bool init, privileged, read_only_root, no_new_privileges;
     bool auto_remove;
-    unsigned cpu_shares; /* 0: an equal one, which is 1024 */
+    unsigned cpu_shares; /* 0: the default of the engine, 1024 */
     bool open_stdin, stdin_once, tty;
     bool no_healthcheck; /* switch the image's HEALTHCHECK off */
     const struct strv *cap_add, *cap_drop;
@@ -150,9 +154,9 @@ struct engine_container {
     const char *stop_signal;
     int stop_grace_s;    /* 0: default */
     const char *restart; /* "no" by default */
-    bool uses_engine;    /* it talks to the engine's socket, mounted into it:
-                            neither SELinux nor a user namespace may be in
-                            the way */
+    /* It uses the socket of the engine, which is mounted into it: neither
+     * SELinux nor a user namespace may forbid that. */
+    bool uses_engine;
 };
 
 struct engine_call *engine_container_create(struct engine *e,
@@ -161,8 +165,8 @@ struct engine_call *engine_container_create(struct engine *e,
 struct engine_call *engine_container_start(struct engine *e, const char *id,
                                            engine_done_cb cb, void *user);
 
-/* SIGTERM (or the image's stop signal), SIGKILL after grace_s; answers when
- * it has stopped. The deadline is grace_s + ENGINE_CALL_MS. */
+/* Sends SIGTERM (or the stop signal of the image), and SIGKILL after grace_s;
+ * answers when it has stopped. The deadline is grace_s + ENGINE_CALL_MS. */
 struct engine_call *engine_container_stop(struct engine *e, const char *id,
                                           unsigned grace_s, engine_done_cb cb,
                                           void *user);
@@ -170,27 +174,28 @@ struct engine_call *engine_container_kill(struct engine *e, const char *id,
                                           const char *signal, engine_done_cb cb,
                                           void *user);
 
-/* Freeze every process of a running container, and let it go on. */
+/* Freezes every process of a running container, and lets it go on. */
 struct engine_call *engine_container_pause(struct engine *e, const char *id,
                                            engine_done_cb cb, void *user);
 struct engine_call *engine_container_unpause(struct engine *e, const char *id,
                                              engine_done_cb cb, void *user);
 
-/* A stopped container's files as image repo:tag; what lies in volumes is not
- * in it. `changes`: lines of a Dockerfile for its configuration ("ENV A=b",
- * "LABEL c=d"). The id is the image's. The engine reads every file: no
- * deadline short of ENGINE_COMMIT_MS. */
+/* Makes image repo:tag of the files of a stopped container; volumes are not
+ * part of it. `changes` are lines of a Dockerfile for its configuration ("ENV
+ * A=b", "LABEL c=d"). The id is that of the image. The engine reads every file,
+ * hence the longer deadline. */
 #define ENGINE_COMMIT_MS 600000
 struct engine_call *engine_container_commit(struct engine *e, const char *id,
                                             const char *repo, const char *tag,
                                             const struct strv *changes,
                                             engine_id_cb cb, void *user);
 
-/* Kill and remove, with its anonymous volumes, in one call. */
+/* Kills and removes it, with its anonymous volumes, in one call. */
 struct engine_call *engine_container_remove(struct engine *e, const char *id,
                                             engine_done_cb cb, void *user);
 
-/* Put a tar (borrowed for the call) into a created container at `path`. */
+/* Extracts a tar (borrowed for the call) at `path` of a container that is
+ * created. */
 struct engine_call *engine_container_put(struct engine *e, const char *id,
                                          const char *path, const char *tar,
                                          size_t len, engine_done_cb cb,
@@ -209,8 +214,8 @@ struct engine_state {
     bool oom_killed;      /* inspect only */
     char *error;          /* inspect only: why it could not start, or "" */
     long long created;    /* unix seconds */
-    char *ip;             /* first address found, or "" */
-    struct strv networks; /* inspect only: names of those it is on */
+    char *ip;             /* the first address found, or "" */
+    struct strv networks; /* inspect only: names of its networks */
     struct engine_published *ports;
     size_t port_count;
 };
@@ -223,54 +228,56 @@ typedef void (*engine_list_cb)(const struct engine_state *list, size_t count,
 struct engine_call *engine_container_inspect(struct engine *e, const char *id,
                                              engine_state_cb cb, void *user);
 
-/* Bytes of memory its processes and files in memory hold now; err NULL: known.
- * Pages of files that could be dropped do not count. */
+/* Asks how many bytes its processes, and its files in memory, occupy now. The
+ * page cache, which could be dropped, does not count. */
 typedef void (*engine_bytes_cb)(long long bytes, const struct err *err,
                                 void *user);
 struct engine_call *engine_container_memory(struct engine *e, const char *id,
                                             engine_bytes_cb cb, void *user);
 
-/* All containers, also stopped ones, with label "key=value". */
+/* Lists all containers with label "key=value", stopped ones too. */
 struct engine_call *engine_container_list(struct engine *e, const char *label,
                                           engine_list_cb cb, void *user);
 
 /* ---- streams out of a container ---------------------------------------- */
 
-/* Raw bytes as the engine sends them: multiplexed frames (logs/demux.h)
- * unless the container has a terminal. */
+/* Bytes as the engine sends them: multiplexed frames (see logs/demux.h), unless
+ * the container has a terminal. */
 typedef void (*engine_data_cb)(const char *data, size_t len, void *user);
 
-/* Output from now on; `on_attached` (may be NULL) once the engine has
- * answered: only then start the container, and no first line is lost.
- * `done` at its end. No deadline. */
+/* Hands out the output from now on. `on_attached` (may be NULL) is called once
+ * the engine has answered; start the container after that, and no first line is
+ * lost. `done` is called at its end. No deadline. */
 struct engine_call *engine_container_attach(struct engine *e, const char *id,
                                             engine_data_cb data,
                                             engine_done_cb on_attached,
                                             engine_done_cb done, void *user);
 
-/* The same and, the other way, its stdin (`open_stdin`): attach before the
- * start. The stream's end is the end of its stdin: whatever ends this process,
- * the kernel closes the connection. Not over TLS: ERR_INVALID. */
+/* The same, and a way to its stdin (`open_stdin`); attach before the start. The
+ * end of the connection is the end of its stdin: whatever ends this process,
+ * the kernel closes it. */
 struct engine_call *
 engine_container_attach_stdin(struct engine *e, const char *id,
                               engine_data_cb data, engine_done_cb on_attached,
                               engine_done_cb done, void *user);
 
-/* To the stdin of a container that is held; a few bytes, copied. */
+/* Writes a few bytes (copied) to the stdin of a container that was attached
+ * so. */
 void engine_write(struct engine_call *call, const char *data, size_t len);
 
-/* Stop and resume reading: back-pressure. */
+/* Stops, or resumes, reading a stream: then the engine, and at last the
+ * container, waits. */
 void engine_pause(struct engine_call *call, bool pause);
 
-/* Output so far; tail < 0: all of it. */
+/* Hands out the output so far; tail < 0: all of it. */
 struct engine_call *engine_container_logs(struct engine *e, const char *id,
                                           int tail, engine_data_cb data,
                                           engine_done_cb done, void *user);
 
 /* ---- exec -------------------------------------------------------------- */
 
-/* Run argv inside; output to `data` (multiplexed), then `done` with the exit
- * status. timeout_ms 0: none. */
+/* Runs argv in a container: its output goes to `data` (multiplexed), then its
+ * exit status to `done`. timeout_ms 0: no limit. */
 typedef void (*engine_exit_cb)(int status, const struct err *err, void *user);
 struct engine_call *engine_exec(struct engine *e, const char *id,
                                 const struct strv *argv, unsigned timeout_ms,
@@ -291,7 +298,7 @@ struct engine_call *engine_network_create(struct engine *e,
 struct engine_call *engine_network_remove(struct engine *e, const char *id,
                                           engine_done_cb cb, void *user);
 
-/* A running container on a network, as at its create. */
+/* How a running container joins a network: as if it had been created on it. */
 struct engine_endpoint {
     const char *container; /* id */
     const char *ip;        /* NULL: the engine chooses */
@@ -305,14 +312,14 @@ struct engine_call *engine_network_connect(struct engine *e,
 struct engine_object {
     char *id, *name; /* a volume's id is its name */
     struct strv labels;
-    char *subnet;            /* networks: first one, or "" */
+    char *subnet;            /* networks: the first one, or "" */
     long long size, created; /* images: bytes, unix seconds */
 };
 typedef void (*engine_objects_cb)(const struct engine_object *list,
                                   size_t count, const struct err *err,
                                   void *user);
 
-/* label NULL: all of them. */
+/* label NULL: lists all networks. */
 struct engine_call *engine_network_list(struct engine *e, const char *label,
                                         engine_objects_cb cb, void *user);
 struct engine_call *engine_volume_create(struct engine *e, const char *name,
@@ -336,19 +343,19 @@ struct engine_call *engine_image_inspect(struct engine *e, const char *ref,
                                          engine_image_cb cb, void *user);
 
 struct engine_progress {
-    const char *layer;        /* short layer id, "" for the whole */
+    /* Short id of a layer, or "" for the whole image. */
+    const char *layer;
     const char *status;       /* "Downloading", "Pull complete", ... */
     long long current, total; /* bytes; 0 where unknown */
 };
 typedef void (*engine_progress_cb)(const struct engine_progress *p, void *user);
 
-/*
- * Pull `ref` ("postgres:17"; no tag means latest). Login: `auth` ("user",
- * "password" of that registry) or NULL: from ~/.docker/config.json (auths,
- * credHelpers and credsStore, run off the loop). ERR_NOT_FOUND: the registry
- * says that there is no such image; ERR_UNAVAILABLE: no registry answered
- * (unknown host, refused, timed out): a stand-in may be used.
- */
+/* Pulls `ref` ("postgres:17"; no tag means latest). Its login is `auth` (of
+ * that registry), or, for NULL, that of ~/.docker/config.json (auths,
+ * credHelpers and credsStore, run without blocking the loop). ERR_NOT_FOUND:
+ * the registry says that there is no such image. ERR_UNAVAILABLE: no
+ * registry answered (unknown host, refused, timed out), so that a stand-in
+ * may be used. */
 struct engine_auth {
     const char *registry, *username, *password;
 };
@@ -357,11 +364,11 @@ struct engine_call *engine_image_pull(struct engine *e, const char *ref,
                                       const struct env *env,
                                       engine_progress_cb progress,
                                       engine_done_cb cb, void *user);
-/* Whether that registry ("ghcr.io", "docker.io") is the one a reference names.
- */
+/* True when a reference names an image of that registry ("ghcr.io",
+ * "docker.io"). */
 bool engine_image_is_from(const char *ref, const char *registry);
-/* An image of that name from a tar of its files (borrowed for the call), with
- * these labels: without any registry. */
+/* Makes an image of that name from a tar of its files (borrowed for the call),
+ * with these labels. It needs no registry. */
 struct engine_call *engine_image_import(struct engine *e, const char *ref,
                                         const struct strv *labels,
                                         const char *tar, size_t len,
@@ -378,8 +385,9 @@ struct engine_call *engine_image_list(struct engine *e, const char *label,
 
 struct engine_build {
     const char *tag;
-    int context_fd;            /* the tar (engine/context.h); read from 0, not
-                                  closed; stays open until the callback */
+    /* The tar (engine/context.h), read from its beginning; the caller closes
+     * it, after the callback. */
+    int context_fd;
     const char *dockerfile;    /* path inside the tar */
     const char *target;        /* stage, or NULL */
     const struct strv *args;   /* KEY=VALUE */
@@ -387,10 +395,11 @@ struct engine_build {
     bool no_cache;
 };
 
-/* Output of the build, line by line, without the line end. */
+/* A line of the output, without its end. */
 typedef void (*engine_line_cb)(const char *line, size_t len, void *user);
 
-/* Uses BuildKit where the engine has it. No deadline. */
+/* Builds an image, with BuildKit where the engine has it. The id is that of the
+ * image. No deadline. */
 struct engine_call *engine_build(struct engine *e, const struct engine_build *b,
                                  engine_line_cb line, engine_id_cb cb,
                                  void *user);
@@ -401,21 +410,24 @@ struct engine_event {
     const char *type;   /* "container", "network", ... */
     const char *action; /* "die", "oom", "start", "destroy", ... */
     const char *id;
-    int exit_code;         /* of a die */
-    const char *container; /* that a network's event is about, or "" */
+    int exit_code; /* exit code of a "die" */
+    /* Of an event of a network: the container that it is about, or "". */
+    const char *container;
     const char *session, *kind, *name; /* labels cvx.*, "" where absent */
     long long time_ns;
 };
 typedef void (*engine_event_cb)(const struct engine_event *event, void *user);
 
-/* Events of what carries `label`, until cancelled or `done` (the engine went
- * away). `ready` once it listens: open it before the first create. */
+/* Hands out events of everything with `label`, until it is cancelled or the
+ * engine goes away (`done`). `ready` is called once the engine listens for us:
+ * create the first container after that. */
 struct engine_call *engine_events(struct engine *e, const char *label,
                                   engine_event_cb event, engine_done_cb ready,
                                   engine_done_cb done, void *user);
 
-/* Events of one network, by id: who was connected, disconnected; its end. They
- * carry no labels. Podman 4 refuses it: `done` says so. */
+/* Hands out events of one network, by its id: containers that are connected and
+ * disconnected, and its end. Those events have no labels. Podman 4.3 refuses
+ * the request, which `done` says. */
 struct engine_call *engine_network_events(struct engine *e, const char *id,
                                           engine_event_cb event,
                                           engine_done_cb done, void *user);

@@ -1,3 +1,6 @@
+/* The engine's stream of events. run/engine_events.c keeps one open per
+ * session, and hears through it of exits, of kills by others, and of the end of
+ * the engine itself. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,8 +29,9 @@ static void on_head(struct engine_call *call)
     container_of(call, struct events, call)->ready(NULL, call->user);
 }
 
-/* A double cannot hold nanoseconds since 1970, so they are read from the
- * text. Inside a JSON string the quotes would have backslashes. */
+/* cJSON reads numbers as doubles, which cannot hold nanoseconds since 1970:
+ * read them from the text. Within a JSON string the quotes would be escaped, so
+ * this finds the right key. */
 static long long time_ns(const char *line, const cJSON *json)
 {
     static const char key[] = "\"timeNano\":";
@@ -48,7 +52,7 @@ static int exit_code(const cJSON *attributes)
     return str_to_long(text, -1, 0xffff, &code) ? (int)code : 0;
 }
 
-/* Podman says "remove" where Docker says "destroy". */
+/* Podman 4.3 says "remove" where Docker says "destroy". */
 static const char *action_of(const cJSON *json)
 {
     const char *action = json_text(json, "Action");

@@ -1,5 +1,6 @@
-/* A command in a running container: create, start (its output is the answer's
- * body), and once it has ended ask for its status. */
+/* Runs a command in a running container, in three requests: create, start
+ * (whose answer is the output), and, once it has ended, a question for its
+ * status. run/ uses it for the hooks postStart and preStop. */
 #include <stdio.h>
 
 #include "base/err.h"
@@ -9,7 +10,8 @@
 #include "engine/json.h"
 #include "engine/path.h"
 
-/* The output may end a moment before the engine has noted the status. */
+/* The output may end a moment before the engine knows the status, so it is
+ * asked again: so often, after so many milliseconds each. */
 #define AGAIN_MS  10
 #define AGAIN_MAX 200
 
@@ -18,10 +20,10 @@ struct exec {
     engine_data_cb data;
     char *id;
     unsigned asked;
-    uint64_t deadline; /* of the loop's clock, ms; 0: none */
+    uint64_t deadline; /* by the clock of the loop, in ms; 0: none */
 };
 
-/* In order of time. */
+/* In the order in which they run. */
 static void on_created(struct engine_call *call, const struct answer *a,
                        const struct err *err);
 static void on_output(struct engine_call *call, const char *data, size_t len);

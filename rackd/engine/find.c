@@ -1,7 +1,9 @@
+/* Finds the engine: DOCKER_HOST, docker contexts, the usual sockets, and the
+ * certificates that go with them. rack/ asks when a start needs an engine, and
+ * `cvx doctor` does. */
 #include "engine/find.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,13 +13,15 @@
 
 #include "base/env.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "base/strv.h"
 #include "engine/engine.h"
 #include "engine/json.h"
 
-/* No config file of the docker CLI is anywhere near this. */
+/* Bytes. No config file of the docker CLI is nearly as large. */
 #define CONFIG_MAX ((size_t)1 << 20)
 
 static const char *get(const struct env *env, const char *key)
@@ -29,17 +33,10 @@ static const char *get(const struct env *env, const char *key)
 
 char *find_read(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct str text = { 0 };
-    char buf[4096];
-    ssize_t n;
+    struct err err;
 
-    if (fd < 0)
-        return NULL;
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && text.len < CONFIG_MAX)
-        str_add_len(&text, buf, (size_t)n);
-    close(fd);
-    if (n != 0) {
+    if (file_read(&text, path, path, CONFIG_MAX, &err) < 0) {
         str_release(&text);
         return NULL;
     }
@@ -79,19 +76,7 @@ int find_check(const char *endpoint, struct err *err)
 
 /* ---- contexts ------------------------------------------------------------ */
 
-static char *context_id(const char *name)
-{
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    struct str hex = { 0 };
-
-    EVP_Digest(name, strlen(name), sum, &len, EVP_sha256(), NULL);
-    for (unsigned i = 0; i < len; i++)
-        str_printf(&hex, "%02x", sum[i]);
-    return str_take(&hex);
-}
-
-/* The name of the context in force, or NULL: the default one. */
+/* The name of the current context; NULL for the default one. */
 static char *context_name(const struct env *env, const char *config_dir)
 {
     const char *set = get(env, "DOCKER_CONTEXT");
@@ -117,14 +102,15 @@ static char *context_name(const struct env *env, const char *config_dir)
 static int context_host(char **out, const char *config_dir, const char *name,
                         struct err *err)
 {
-    cleanup_free char *id = context_id(name);
-    cleanup_free char *path =
-        xasprintf("%s/contexts/meta/%s/meta.json", config_dir, id);
-    cleanup_free char *text = find_read(path);
+    char id[SHA256_HEX_LEN + 1];
+    cleanup_free char *path = NULL, *text = NULL;
     cJSON *json;
     const char *host;
     int rc = 0;
 
+    sha256_hex(name, strlen(name), id, SHA256_HEX_LEN);
+    path = xasprintf("%s/contexts/meta/%s/meta.json", config_dir, id);
+    text = find_read(path);
     if (text == NULL)
         return err_set(err, ERR_INVALID,
                        "docker context \"%s\" does not exist (docker context "
@@ -142,7 +128,8 @@ static int context_host(char **out, const char *config_dir, const char *name,
     return rc;
 }
 
-/* 1: the context in force names an endpoint, 0: there is none. */
+/* 1: the current context names an endpoint; 0: there is no such context; -1: it
+ * cannot be read. */
 static int find_context(char **out, char **name, const struct env *env,
                         struct err *err)
 {
@@ -181,12 +168,13 @@ static bool tls_of_context(struct find_tls *out, const char *endpoint,
     struct err err;
     cleanup_free char *host = NULL, *name = NULL;
     cleanup_free char *config = find_config_dir(env);
-    cleanup_free char *id = NULL, *dir = NULL;
+    cleanup_free char *dir = NULL;
+    char id[SHA256_HEX_LEN + 1];
 
     if (find_context(&host, &name, env, &err) != 1 || host == NULL ||
         strcmp(host, endpoint) != 0)
         return false;
-    id = context_id(name);
+    sha256_hex(name, strlen(name), id, SHA256_HEX_LEN);
     dir = xasprintf("%s/contexts/tls/%s/docker", config, id);
     return tls_dir(out, dir);
 }
@@ -267,9 +255,9 @@ static bool accepts(const char *path)
     return ok;
 }
 
-/* A socket left behind by an engine that is gone, or one that we may not use,
- * must not hide one that answers. Only when none does, the first that is there
- * is taken: the error then says what is wrong with it. */
+/* A socket that an engine left behind, or that we may not use, must not hide
+ * one that answers. When none answers, the first that exists is used, since the
+ * error then says what is wrong with it. */
 int find_socket(char **out, const struct strv *paths, struct err *err)
 {
     cleanup_free char *looked = NULL;

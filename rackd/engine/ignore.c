@@ -1,8 +1,11 @@
 /*
- * A pattern is a row of tokens, and a path is matched by following every
- * token that may be reached at once. Moby makes a regular expression of the
- * pattern instead; this needs no library, knows no locale, and its time is at
- * most pattern times path, whatever the pattern.
+ * Matches paths against .dockerignore. context.c asks for every file and
+ * directory of a context.
+ *
+ * A pattern is compiled to a row of tokens, and a path is matched by following
+ * every token that may be reached at once. Moby makes a regular expression of a
+ * pattern instead. This needs no library and no locale, and takes at most the
+ * length of the pattern times that of the path, whatever the pattern.
  */
 #include "engine/ignore.h"
 
@@ -13,18 +16,18 @@
 #include "base/str.h"
 #include "base/strv.h"
 #include "base/vec.h"
-#include "engine/clean.h"
+#include "engine/path_clean.h"
 
-/* Longer or more is no .dockerignore. */
+/* No .dockerignore has longer patterns, or more of them. */
 #define PATTERN_MAX  1024
 #define PATTERNS_MAX 10000
 
 enum kind {
     LITERAL,
-    ANY,      /* ?   : a character, but not '/' */
-    STAR,     /* *   : any of those */
-    GLOBSTAR, /* **  : nothing, or anything that ends in '/' */
-    TAIL,     /* ** at the end: anything */
+    ANY,      /* ? : one character, except a '/' */
+    STAR,     /* * : any number of those */
+    GLOBSTAR, /* ** : nothing, or any text that ends with a '/' */
+    TAIL,     /* ** at the end: any text */
     CLASS,    /* [a-z] */
 };
 
@@ -43,7 +46,9 @@ struct token {
 struct pattern {
     bool exclusion; /* "!..." */
     char *text;
-    size_t fixed; /* so many bytes of `text` are to be met as they are */
+    /* Number of bytes at its start without a wildcard: compared first, since
+     * most paths fail there. */
+    size_t fixed;
     struct token *v;
     size_t len, cap;
 };
@@ -56,7 +61,8 @@ struct ignore {
 
 /* ---- characters ---------------------------------------------------------- */
 
-/* One character; a byte that is no UTF-8 counts as one of its own. */
+/* Reads one character; a byte that is not UTF-8 counts as a character of its
+ * own. */
 static uint32_t next_char(const char **at, const char *end)
 {
     const uint8_t *p = (const uint8_t *)*at;
@@ -88,7 +94,8 @@ static struct token *add_token(struct pattern *p, enum kind kind)
     return t;
 }
 
-/* A character of a class; false where Go's filepath.Match sees an error. */
+/* Reads one character of a class; false where Go's filepath.Match reports a bad
+ * pattern. */
 static bool class_char(const char **at, const char *end, uint32_t *out)
 {
     if (*at == end || **at == '-' || **at == ']')
@@ -127,7 +134,7 @@ static bool add_class(struct pattern *p, const char **at, const char *end)
     return true;
 }
 
-/* `at` is behind the second star. */
+/* Adds the token for "**"; `at` is behind the second star. */
 static void add_stars(struct pattern *p, const char **at, const char *end)
 {
     bool slash = *at < end && **at == '/';
@@ -135,8 +142,8 @@ static void add_stars(struct pattern *p, const char **at, const char *end)
 
     if (slash)
         (*at)++;
-    /* Moby compares "**.log" with the end of the path, so that it means what
-     * its author thought; but not when another wildcard follows. */
+    /* Moby compares "**.log" with the end of the path, which is what its author
+     * meant; but not when another wildcard follows. */
     tail =
         *at == end || (p->len == 0 && !slash && strpbrk(*at, "*?[]\\") == NULL);
     add_token(p, tail ? TAIL : GLOBSTAR);
@@ -268,7 +275,8 @@ size_t ignore_bad_patterns(const struct ignore *ig)
 
 /* ---- matching ------------------------------------------------------------ */
 
-/* Token `i` may come next; so may the one behind it, if it can be empty. */
+/* Marks token `i` as reachable, and the one after it when `i` may match
+ * nothing. */
 static void reach(const struct pattern *p, bool *set, size_t i)
 {
     while (true) {
@@ -289,7 +297,8 @@ static bool in_class(const struct token *t, uint32_t c)
     return t->negated;
 }
 
-/* Take the character `c` at token `i`. */
+/* Marks the tokens that are reachable after token `i` has met the character
+ * `c`. */
 static void step(const struct pattern *p, bool *next, size_t i, uint32_t c)
 {
     const struct token *t = &p->v[i];
@@ -308,7 +317,8 @@ static void step(const struct pattern *p, bool *next, size_t i, uint32_t c)
             reach(p, next, i);
         break;
     case GLOBSTAR:
-        next[i] = true; /* inside of it: what follows must wait for a '/' */
+        /* Still inside of it: the next token must wait for a '/'. */
+        next[i] = true;
         if (c == '/')
             reach(p, next, i + 1);
         break;
@@ -352,7 +362,7 @@ static bool matches(const struct pattern *p, const char *path, size_t len)
     return now[p->len];
 }
 
-/* The path, or a directory that it is in. */
+/* True when the pattern matches the path, or a directory that contains it. */
 static bool matches_or_parent(const struct pattern *p, const char *path)
 {
     size_t len = strlen(path);
@@ -377,8 +387,8 @@ bool ignore_match(const struct ignore *ig, const char *path)
     return ignored;
 }
 
-/* May `pattern` match something below `dir`? Part by part; a part with a
- * wildcard may be any. */
+/* True when `pattern` may match something below `dir`. It is compared part by
+ * part; a part with a wildcard may match any. */
 static bool may_match_below(const char *pattern, const char *dir)
 {
     while (*pattern != '\0' && *dir != '\0') {

@@ -1,3 +1,5 @@
+/* Calls that concern images: inspect, tag, remove, list. One function per call;
+ * engine.h has the contract of each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@
 
 struct inspect {
     struct engine_call call; /* first: see call_new() */
-    char *local;             /* Podman: the other name to try, or NULL */
+    char *local;             /* Podman: a second name to try, or NULL */
 };
 
 static void read_image(struct engine_image *out, const cJSON *json)
@@ -92,7 +94,8 @@ struct engine_call *engine_image_inspect(struct engine *e, const char *ref,
     i->call.release = inspect_release;
     i->call.cb.image = cb;
     i->call.user = user;
-    /* Podman knows what was built or imported here by this name only. */
+    /* Podman knows an image that was built or imported here only by this
+     * name. */
     if (e->podman && !str_starts(ref, "sha256:"))
         i->local = xasprintf("localhost/%s", ref);
     ask(&i->call, ref);
@@ -126,8 +129,8 @@ struct engine_call *engine_image_remove(struct engine *e, const char *ref,
                      cb, user);
 }
 
-/* "docker.io/library/x:1" and "localhost/x:1" (Podman) are what people call
- * x:1. */
+/* People call these images x:1: "docker.io/library/x:1", and, on Podman,
+ * "localhost/x:1". */
 static const char *short_name(const char *name)
 {
     static const char *const prefixes[] = { "docker.io/library/", "docker.io/",

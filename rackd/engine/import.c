@@ -1,4 +1,6 @@
-/* An image from a tar of ours: no registry has a part in it. */
+/* engine_image_import(): makes an image from a tar of its files, without a
+ * registry. guard/reaper_create.c brings the reaper's image this way, which is
+ * the sandbox's too. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +40,7 @@ struct engine_call *engine_image_import(struct engine *e, const char *ref,
     i->call.cb.done = cb;
     i->call.user = user;
     str_add(&path, "/images/create?fromSrc=-");
-    path_query(&path, "repo", ref); /* Podman does not look at "tag" */
+    path_query(&path, "repo", ref); /* Podman ignores "tag" */
     for (size_t n = 0; labels != NULL && n < labels->len; n++) {
         cleanup_free char *change = xasprintf("LABEL %s", labels->v[n]);
 
@@ -63,7 +65,8 @@ static void on_data(struct engine_call *call, const char *data, size_t len)
     lines_feed(&i->lines, data, len, on_line, i);
 }
 
-/* The engine answers 200 and then tells of failures in its stream. */
+/* The engine answers 200 at once, and reports failures in the stream that
+ * follows. */
 static bool on_line(const char *line, size_t len, void *user)
 {
     struct import *i = user;

@@ -1,3 +1,5 @@
+/* Helpers around cJSON; every file of engine/ that reads or writes the JSON of
+ * the engine uses them. */
 #include "engine/json.h"
 
 #include <stdio.h>
@@ -7,7 +9,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 
-/* Doubles hold every integer up to here. */
+/* A double holds every integer up to here. */
 #define EXACT_MAX 9007199254740992.0
 
 const cJSON *json_get(const cJSON *object, const char *key)
@@ -33,7 +35,8 @@ long long json_int(const cJSON *object, const char *key)
 {
     const cJSON *item = json_get(object, key);
 
-    /* valueint stops at 2147483647: a machine's memory is more. */
+    /* cJSON's valueint stops at 2147483647, and the memory of a machine is
+     * more. */
     if (!cJSON_IsNumber(item))
         return 0;
     if (item->valuedouble > EXACT_MAX)
@@ -52,7 +55,7 @@ void json_strings(const cJSON *array, struct strv *out)
 {
     const cJSON *item;
 
-    /* An image's ENTRYPOINT may be a plain string in old images. */
+    /* In old images ENTRYPOINT may be a string instead of a list. */
     if (cJSON_IsString(array))
         strv_add(out, array->valuestring);
     if (!cJSON_IsArray(array))
@@ -116,7 +119,7 @@ void json_add_pairs(cJSON *object, const char *key, const struct strv *list)
             eq == NULL ? strlen(list->v[i]) : (size_t)(eq - list->v[i]);
         cleanup_free char *name = str_dup_len(list->v[i], len);
 
-        /* The last of two equal keys counts, as in an environment. */
+        /* As in an environment, the last of two equal keys counts. */
         cJSON_DeleteItemFromObjectCaseSensitive(map, name);
         cJSON_AddStringToObject(map, name, eq == NULL ? "" : eq + 1);
     }
@@ -128,6 +131,6 @@ char *json_take_text(cJSON *tree)
 
     cJSON_Delete(tree);
     if (text == NULL)
-        abort(); /* out of memory */
+        abort(); /* only when there is no memory */
     return text;
 }

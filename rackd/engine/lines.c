@@ -1,10 +1,13 @@
+/* Cuts a stream of bytes into lines. pull.c, build.c, import.c and events.c
+ * feed it the answers of the engine. */
 #include "engine/lines.h"
 
 #include <string.h>
 
 static bool hand_out(struct lines *l, lines_cb cb, void *user)
 {
-    /* Taken away first: the callback may end what `l` is part of. */
+    /* The line is taken out first, because the callback may free what `l` is
+     * part of. */
     struct str line = l->part;
     bool more;
 

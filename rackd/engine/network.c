@@ -1,3 +1,5 @@
+/* Calls that concern networks: create, remove, connect, list. One function per
+ * call; engine.h has the contract of each. */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -15,7 +17,7 @@ struct engine_call *engine_network_create(struct engine *e,
     cleanup_free char *json = NULL;
 
     cJSON_AddStringToObject(root, "Name", n->name);
-    /* Before API 1.44 two networks of one name were possible. */
+    /* Before API 1.44 two networks could have the same name. */
     cJSON_AddTrueToObject(root, "CheckDuplicate");
     cJSON_AddStringToObject(root, "Driver", "bridge");
     json_add_pairs(root, "Labels", n->labels);

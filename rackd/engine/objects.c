@@ -1,3 +1,6 @@
+/* Lists networks, volumes and images: the one request, and the memory of the
+ * list. network.c, volume.c and image.c give it the path and the reading of one
+ * element. */
 #include "engine/objects.h"
 
 #include "base/mem.h"

@@ -1,29 +1,19 @@
+/* Builds the paths of requests. Every file of engine/ that sends one uses it,
+ * so that nothing from outside gets into a path unescaped. */
 #include "engine/path.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "engine/json.h"
-
-static void add_escaped(struct str *path, const char *text, const char *keep)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (isalnum(c) || strchr("-._~", c) != NULL || strchr(keep, c) != NULL)
-            str_add_char(path, (char)c);
-        else
-            str_printf(path, "%%%02X", c);
-    }
-}
 
 void path_begin(struct str *path, const char *kind, const char *id,
                 const char *what)
 {
     str_add(path, kind);
-    add_escaped(path, id, "/:@");
+    percent_encode(path, id, "/:@");
     str_add(path, what);
 }
 
@@ -34,7 +24,7 @@ void path_query(struct str *path, const char *key, const char *value)
     str_add_char(path, strchr(str_c(path), '?') == NULL ? '?' : '&');
     str_add(path, key);
     str_add_char(path, '=');
-    add_escaped(path, value, "/:");
+    percent_encode(path, value, "/:");
 }
 
 void path_filter(struct str *path, const char *key, const char *value)

@@ -1,3 +1,5 @@
+/* engine_image_pull(): finds the login, pulls, and reads from the stream how
+ * far it is. run/ calls it for each image that the engine does not have. */
 #include "engine/pull.h"
 
 #include <stdio.h>
@@ -20,13 +22,13 @@ struct pull {
     engine_progress_cb progress;
     struct lines lines;
     char *path;
-    char *server;          /* the registry's name in config.json */
+    char *server;          /* name of the registry in config.json */
     char *note;            /* why there is no login, or NULL */
-    struct err failed;     /* what the stream said */
-    struct helper *helper; /* at work, or NULL */
+    struct err failed;     /* the error that the stream reported */
+    struct helper *helper; /* running, or NULL */
 };
 
-/* In order of time. */
+/* In the order in which they run. */
 static void on_login(const struct auth *auth, const char *why, void *user);
 static void ask(struct pull *p, const struct auth *auth);
 static void on_data(struct engine_call *call, const char *data, size_t len);
@@ -90,12 +92,13 @@ static char *pull_path(const struct ref *r)
 
     str_add(&path, "/images/create");
     path_query(&path, "fromImage", r->name);
-    /* Without a tag the engine would fetch all of them. */
+    /* Without a tag the engine would pull all tags. */
     path_query(&path, "tag", r->digest != NULL ? r->digest : r->tag);
     return str_take(&path);
 }
 
-/* From config.json: send with the login, or ask a helper first. */
+/* Sends the request with the login of config.json, or asks a helper for one
+ * first. */
 static void find_login(struct pull *p, const struct env *env)
 {
     cleanup_free char *dir = env == NULL ? NULL : find_config_dir(env);
@@ -161,15 +164,16 @@ static void on_login(const struct auth *auth, const char *why, void *user)
 {
     struct pull *p = user;
 
-    /* Without a login a public image still comes: say it only on failure. */
+    /* A public image comes without a login too, so this is told only if the
+     * pull fails. */
     p->helper = NULL;
     if (auth == NULL && *why != '\0') {
         log_warn("engine", "no login for %s: %s", p->server, why);
         p->note = xstrdup(why);
     }
-    call_pause(&p->call);
+    call_enter(&p->call);
     ask(p, auth);
-    call_resume(&p->call);
+    call_leave(&p->call);
 }
 
 static void ask(struct pull *p, const struct auth *auth)
@@ -204,7 +208,7 @@ static void hand_out(struct pull *p, const cJSON *json)
     const cJSON *detail = json_get(json, "progressDetail");
     const char *status = json_text(json, "status");
 
-    /* Here the id is the tag. */
+    /* In this line the id is the tag, not a layer. */
     bool whole = str_starts(status, "Pulling from ");
 
     if (p->progress == NULL || *status == '\0')
@@ -249,7 +253,8 @@ static void on_end(struct engine_call *call, const struct answer *a,
         return;
     if (err == NULL)
         result = p->failed;
-    /* The engine's own answer: its text says more than its status. */
+    /* When the engine itself answered with an error, its text says more than
+     * its status. */
     code = pull_code(result.msg);
     if (code != ERR_NONE &&
         (result.code == ERR_SYSTEM || result.code == ERR_NOT_FOUND))

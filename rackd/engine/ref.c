@@ -1,3 +1,6 @@
+/* Parses references of images, by the rules of Docker. pull.c needs the
+ * registry for the login, and the tag since an engine pulls all tags without
+ * one. */
 #include "engine/ref.h"
 
 #include <ctype.h>
@@ -22,8 +25,8 @@ static bool all_of(const char *text, size_t len, const char *more)
     return len > 0;
 }
 
-/* A part of a path: lower case letters and digits, with ".", "_", "__" or
- * dashes between them. */
+/* True for a part of a path: lower case letters and digits, with ".", "_", "__"
+ * or dashes between them. */
 static bool is_part(const char *part, size_t len)
 {
     if (!all_of(part, len, "._-") || !isalnum((unsigned char)part[0]) ||
@@ -53,7 +56,8 @@ static bool is_path(const char *path)
     }
 }
 
-/* The part before the first '/' is a registry when it looks like a host. */
+/* Length of the registry. The part before the first '/' is one when it looks
+ * like a host. */
 static size_t registry_len(const char *name)
 {
     size_t len = strcspn(name, "/");

@@ -1,4 +1,4 @@
-/* ref -- image references: "postgres:17", "ghcr.io/a/b@sha256:...". Private
+/* ref -- references of images: "postgres:17", "ghcr.io/a/b@sha256:...". Private
  * to engine/. */
 #ifndef ENGINE_REF_H
 #define ENGINE_REF_H
@@ -8,11 +8,13 @@ struct err;
 struct ref {
     char *name;     /* as written, without tag and digest */
     char *registry; /* "docker.io" where none is written */
-    char *tag;      /* "latest" where there is neither tag nor digest; else
-                       NULL when there is none */
-    char *digest;   /* "sha256:...", or NULL */
+    /* "latest" when there is neither tag nor digest; NULL when there is only a
+     * digest. */
+    char *tag;
+    char *digest; /* "sha256:...", or NULL */
 };
 
+/* ERR_INVALID when it is none. `out` needs ref_release() only on success. */
 int ref_parse(struct ref *out, const char *text, struct err *err);
 void ref_release(struct ref *r);
 

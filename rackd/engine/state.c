@@ -1,3 +1,5 @@
+/* Reads what the engine says of a container, from an inspect or from a list.
+ * container.c calls it. */
 #include "engine/state.h"
 
 #include <stdio.h>
@@ -17,7 +19,7 @@ long long state_time(const char *text)
     long long seconds;
 
     if (rest == NULL || tm.tm_year < 70)
-        return 0; /* "0001-01-01T00:00:00Z": never */
+        return 0; /* "0001-01-01T00:00:00Z", which stands for never */
     seconds = (long long)timegm(&tm);
     rest += *rest == '.' ? 1 + strspn(rest + 1, "0123456789") : 0;
     if ((*rest == '+' || *rest == '-') &&
@@ -39,7 +41,7 @@ static void add_port(struct engine_state *s, long long container,
 
     if (container <= 0 || container > 65535 || host <= 0 || host > 65535)
         return;
-    /* The same port is there once for IPv4 and once for IPv6. */
+    /* Docker lists a port twice, for IPv4 and for IPv6. */
     for (size_t i = 0; i < s->port_count; i++) {
         p = &s->ports[i];
         if (p->container == container && p->host == host && p->udp == udp)
@@ -52,8 +54,8 @@ static void add_port(struct engine_state *s, long long container,
     p->udp = udp;
 }
 
-/* The address on some network; the old field beside Networks is gone from
- * Docker 29. */
+/* The address on the first network that has one. The older field beside
+ * Networks is gone from Docker 29. */
 static char *first_ip(const cJSON *json)
 {
     const cJSON *net;
@@ -117,7 +119,7 @@ void state_from_inspect(struct engine_state *out, const cJSON *json)
     read_port_map(out, json_map(json_get(json, "NetworkSettings"), "Ports"));
 }
 
-/* Links give a container further names, with a second '/'. */
+/* A container with links has further names, with a second '/' in them. */
 static char *list_name(const cJSON *names)
 {
     const cJSON *name;

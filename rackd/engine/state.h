@@ -6,13 +6,13 @@
 
 struct engine_state;
 
-/* From GET /containers/ID/json, and from an element of /containers/json.
- * `out` is zeroed before; release it in any case. */
+/* Fill in `out`, which is zeroed before, from GET /containers/ID/json or from
+ * an element of GET /containers/json. It must be released in any case. */
 void state_from_inspect(struct engine_state *out, const cJSON *json);
 void state_from_list(struct engine_state *out, const cJSON *json);
 void state_release(struct engine_state *s);
 
-/* "2026-11-23T16:31:18.5+01:00" to unix seconds; 0 when it is none. */
+/* "2026-11-23T16:31:18.5+01:00" as unix seconds; 0 when it is not a time. */
 long long state_time(const char *text);
 
 #endif /* ENGINE_STATE_H */

@@ -1,5 +1,6 @@
-/* Output of a container: attach without an Upgrade header, which the engine
- * answers with a plain 200 and the bytes, and the log so far. */
+/* The output of a container: attach, and the log so far. Without an Upgrade
+ * header the engine answers an attach with a plain 200 and the bytes, so an
+ * ordinary request does. run/ attaches to every container before it starts. */
 #include <stdio.h>
 
 #include "base/mem.h"

@@ -1,3 +1,5 @@
+/* Calls that concern volumes: create, remove, list. One function per call;
+ * engine.h has the contract of each. */
 #include <stdio.h>
 
 #include "base/mem.h"

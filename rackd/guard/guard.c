@@ -1,12 +1,12 @@
 /*
- * guard -- who removes everything of ours when this rackd is killed: a process
- * on this machine, there before the first object is, and a container on the
- * engine, which outlives whatever happens to this machine's processes. The
- * container comes with the first session and goes with the last.
+ * Brings up and takes down who guards an engine (reaper.c, reaper_process.c) as
+ * sessions claim it and let go of it. rack/tenant.c claims it for each session;
+ * rack/link.c makes it once the engine has said hello.
  */
+#include "guard/guard.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/err.h"
 #include "base/label.h"
@@ -16,187 +16,228 @@
 #include "base/strv.h"
 #include "guard/reaper.h"
 #include "guard/reaper_process.h"
-#include "rack.h"
 
 /* Whoever ends the process again and again means it. */
 #define PROCESS_TRIES 5
 
-/* The container takes the engine as long as one of the session's own, so where
- * the process is there it comes when the session is ready, or so late. */
+/* Making the container takes the engine as long as one of the session's own. So
+ * where the process is there, the container comes when the session is ready, or
+ * after this time. */
 #define CONTAINER_LATE_MS 2000
 
 /* A lease across a network may break and be mended. */
 #define PATIENCE_MS 10000
 
-static bool is_needed(const struct link *link);
+struct guard {
+    struct guard_spec spec;
+    unsigned claims, ending; /* ending: how many of the claims */
+    struct reaper *reaper;   /* NULL until the first claim */
+    struct reaper_process *process;
+    char *process_why; /* why there is no process, or NULL */
+    unsigned process_tries;
+    uv_timer_t late_timer; /* the container comes now */
+    bool clean;
+    unsigned open; /* parts that are still to close */
+    void (*on_closed)(void *user);
+    void *user;
+};
+
 static void on_process_lost(void *user);
 static void on_late(uv_timer_t *timer);
 static void on_reaper_change(void *user);
 static void on_process_closed(void *user);
 static void on_reaper_closed(void *user);
+static void on_timer_closed(uv_handle_t *handle);
 
-static bool is_local(const struct link *link)
+struct guard *guard_new(const struct guard_spec *spec)
 {
-    return str_starts(link->endpoint, "unix://");
+    struct guard *g = xcalloc(1, sizeof(*g));
+
+    g->spec = *spec;
+    uv_timer_init(spec->loop, &g->late_timer);
+    return g;
 }
 
-/* Where the engine itself finds its socket: in the virtual machine of a
- * desktop engine, and on another machine, not where we do. */
-static const char *socket_of_engine(const struct link *link)
+static bool is_local(const struct guard *g)
+{
+    return str_starts(g->spec.endpoint, "unix://");
+}
+
+/* Where the engine itself finds its socket. In the virtual machine of a desktop
+ * engine, and on another machine, that is not where we find it. */
+static const char *socket_of_engine(const struct guard *g)
 {
     static const char *const machines[] = {
         "/.docker/run/",   "/.docker/desktop/", "/.colima/",
         "/colima/",        "/.orbstack/",       "/.rd/",
         "/podman/machine/"
     };
-    const char *path = link->endpoint + strlen("unix://");
-    bool here = is_local(link);
+    const char *path = g->spec.endpoint + strlen("unix://");
+    bool here = is_local(g);
 
     for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
         if (here && strstr(path, machines[i]) != NULL)
             here = false;
     if (here)
         return path;
-    return link->podman ? "/run/podman/podman.sock" : "/var/run/docker.sock";
+    return g->spec.podman ? "/run/podman/podman.sock" : "/var/run/docker.sock";
 }
 
-static void add_labels(const struct link *link, struct strv *out)
+static void add_labels(const struct guard *g, struct strv *out)
 {
-    strv_printf(out, LABEL_RACK "=%s", link->rack->store.rack_id);
-    strv_printf(out, LABEL_OWNER "=%s", link->rack->owner);
+    strv_printf(out, LABEL_RACK "=%s", g->spec.rack_id);
+    strv_printf(out, LABEL_OWNER "=%s", g->spec.owner);
+}
+
+/* At a session's end the engine has been asked to remove all of it, and does
+ * that also when all of us are killed; should it fail, the process is there. */
+static bool is_needed(const struct guard *g)
+{
+    return g->claims > (g->process == NULL ? 0 : g->ending);
 }
 
 /* ---- up ------------------------------------------------------------------ */
 
-static void start_process(struct link *link)
+static void start_process(struct guard *g)
 {
     cleanup_strv struct strv labels = { 0 };
     struct err err = { 0 };
 
-    free(link->process_why);
-    link->process_why = NULL;
-    if (!is_local(link)) {
-        link->process_why = xstrdup("the engine is not on this machine");
+    free(g->process_why);
+    g->process_why = NULL;
+    if (!is_local(g)) {
+        g->process_why = xstrdup("the engine is not on this machine");
         return;
     }
-    add_labels(link, &labels);
-    if (reaper_process_start(&link->process, link->rack->loop,
-                             link->endpoint + strlen("unix://"), &labels,
-                             on_process_lost, link, &err) == 0)
+    add_labels(g, &labels);
+    if (reaper_process_start(&g->process, g->spec.loop,
+                             g->spec.endpoint + strlen("unix://"), &labels,
+                             on_process_lost, g, &err) == 0)
         return;
-    link->process_why = xstrdup(err.msg);
+    g->process_why = xstrdup(err.msg);
     log_warn("reaper", "no process: %s", err.msg);
 }
 
 static void on_process_lost(void *user)
 {
-    struct link *link = user;
+    struct guard *g = user;
 
     log_warn("reaper", "the process was killed");
-    reaper_process_close(link->process, false, NULL, NULL);
-    link->process = NULL;
-    link->process_why = xstrdup("it was killed again and again");
-    if (link->process_tries++ < PROCESS_TRIES)
-        start_process(link);
-    if (is_needed(link))
-        guard_complete(link);
+    reaper_process_close(g->process, false, NULL, NULL);
+    g->process = NULL;
+    g->process_why = xstrdup("it was killed again and again");
+    if (g->process_tries++ < PROCESS_TRIES)
+        start_process(g);
+    if (is_needed(g))
+        guard_session_ready(g);
 }
 
-static void make_reaper(struct link *link)
+static void make_reaper(struct guard *g)
 {
     cleanup_strv struct strv labels = { 0 };
 
-    add_labels(link, &labels);
-    link->reaper = reaper_new(
-        &(struct reaper_spec){ .loop = link->rack->loop,
-                               .engine = link->engine,
-                               .socket_path = socket_of_engine(link),
+    add_labels(g, &labels);
+    g->reaper = reaper_new(
+        &(struct reaper_spec){ .loop = g->spec.loop,
+                               .engine = g->spec.engine,
+                               .socket_path = socket_of_engine(g),
                                .labels = &labels,
-                               .patience_ms = is_local(link) ? 0 : PATIENCE_MS,
+                               .patience_ms = is_local(g) ? 0 : PATIENCE_MS,
                                .on_change = on_reaper_change,
-                               .user = link });
+                               .user = g });
 }
 
-bool guard_is_up(const struct link *link)
+bool guard_is_up(const struct guard *g)
 {
-    return link->process != NULL ||
-           (link->reaper != NULL && reaper_is_settled(link->reaper));
+    return g->process != NULL ||
+           (g->reaper != NULL && reaper_is_settled(g->reaper));
 }
 
-bool guard_begin(struct link *link)
+bool guard_claim(struct guard *g, struct guard_claim *claim)
 {
-    if (link->process == NULL)
-        start_process(link);
-    if (link->reaper == NULL)
-        make_reaper(link);
-    if (link->process == NULL)
-        guard_complete(link);
-    else if (!uv_is_active((uv_handle_t *)&link->guard_timer))
-        uv_timer_start(&link->guard_timer, on_late, CONTAINER_LATE_MS, 0);
-    return guard_is_up(link);
+    claim->guard = g;
+    claim->ending = false;
+    g->claims++;
+    if (g->process == NULL)
+        start_process(g);
+    if (g->reaper == NULL)
+        make_reaper(g);
+    if (g->process == NULL)
+        guard_session_ready(g);
+    else if (!uv_is_active((uv_handle_t *)&g->late_timer))
+        uv_timer_start(&g->late_timer, on_late, CONTAINER_LATE_MS, 0);
+    return guard_is_up(g);
 }
 
-void guard_complete(struct link *link)
+void guard_session_ready(struct guard *g)
 {
-    uv_timer_stop(&link->guard_timer);
-    if (link->reaper != NULL)
-        reaper_want(link->reaper, true);
+    uv_timer_stop(&g->late_timer);
+    if (g->reaper != NULL)
+        reaper_want(g->reaper, true);
 }
 
 static void on_late(uv_timer_t *timer)
 {
-    guard_complete(container_of(timer, struct link, guard_timer));
+    guard_session_ready(container_of(timer, struct guard, late_timer));
 }
 
 static void on_reaper_change(void *user)
 {
-    runs_guard_changed(user);
-    templates_guard_changed(user);
+    struct guard *g = user;
+
+    g->spec.on_change(g->spec.user);
 }
 
 /* ---- down ---------------------------------------------------------------- */
 
-/* At its end the engine has been asked to remove all of it, and does that also
- * when all of us are killed; should it fail, the process is there. */
-static bool needs_container(const struct link *link, const struct app_run *run)
-{
-    if (run->session != NULL)
-        return !run->ending || link->process == NULL;
-    return run->stage == RUN_GUARDING;
-}
-
-/* A session, or one that is about to be. */
-static bool is_needed(const struct link *link)
-{
-    const struct app_run *run;
-
-    DL_FOREACH (link->rack->runs, run)
-        if (run->link == link && needs_container(link, run))
-            return true;
-    return templates_are_made(link) || warm_is_on(link);
-}
-
 /* Not earlier, while something of a session runs: whoever is killed in the
  * middle of a teardown must leave nothing either. */
-bool guard_end(struct link *link)
+static void let_go(struct guard *g)
 {
-    if (is_needed(link))
-        return true;
-    uv_timer_stop(&link->guard_timer);
-    reaper_want(link->reaper, false);
-    return reaper_is_gone(link->reaper);
+    if (is_needed(g) || g->reaper == NULL)
+        return;
+    uv_timer_stop(&g->late_timer);
+    reaper_want(g->reaper, false);
+}
+
+void guard_claim_ending(struct guard_claim *claim)
+{
+    struct guard *g = claim->guard;
+
+    if (g == NULL || claim->ending)
+        return;
+    claim->ending = true;
+    g->ending++;
+    let_go(g);
+}
+
+void guard_claim_drop(struct guard_claim *claim)
+{
+    struct guard *g = claim->guard;
+
+    if (g == NULL)
+        return;
+    g->claims--;
+    g->ending -= claim->ending;
+    *claim = (struct guard_claim){ 0 };
+    let_go(g);
+}
+
+bool guard_is_let_go(const struct guard *g)
+{
+    return is_needed(g) || g->reaper == NULL || reaper_is_gone(g->reaper);
 }
 
 /* ---- for the doctor ------------------------------------------------------ */
 
-const char *guard_words(const struct link *link, char **text)
+const char *guard_words(const struct guard *g, char **text)
 {
-    const char *why = link->reaper == NULL ? "" : reaper_why(link->reaper);
-    const char *none = link->process_why == NULL ? "" : link->process_why;
+    const char *why = g->reaper == NULL ? "" : reaper_why(g->reaper);
+    const char *none = g->process_why == NULL ? "" : g->process_why;
 
     if (*why == '\0' && *none == '\0') {
         *text = xstrdup(
-            link->reaper != NULL && reaper_is_up(link->reaper)
+            g->reaper != NULL && reaper_is_up(g->reaper)
                 ? "a container on the engine and a process here stand by to "
                   "remove everything should rackd be killed"
                 : "ready: a container on the engine and a process here, while "
@@ -222,38 +263,53 @@ const char *guard_words(const struct link *link, char **text)
 
 /* ---- the end ------------------------------------------------------------- */
 
-void guard_close(struct link *link, void (*cb)(void *user))
+void guard_close(struct guard *g, bool clean, void (*cb)(void *user),
+                 void *user)
 {
-    struct reaper *reaper = link->reaper;
+    struct reaper *reaper = g->reaper;
 
-    link->on_guard_closed = cb;
-    link->reaper = NULL;
+    g->on_closed = cb;
+    g->user = user;
+    g->reaper = NULL;
     /* A container that was never started would stay. */
-    link->dirty |= reaper != NULL && !reaper_is_gone(reaper);
+    g->clean = clean && (reaper == NULL || reaper_is_gone(reaper));
+    g->open = 2; /* the timer, and the reapers one after the other */
+    uv_close((uv_handle_t *)&g->late_timer, on_timer_closed);
     if (reaper != NULL)
-        reaper_close(reaper, on_reaper_closed, link);
+        reaper_close(reaper, on_reaper_closed, g);
     else
-        on_reaper_closed(link);
+        on_reaper_closed(g);
 }
 
 static void on_reaper_closed(void *user)
 {
-    struct link *link = user;
-    struct reaper_process *process = link->process;
-    bool done = !link->dirty && !link->sweeping;
+    struct guard *g = user;
+    struct reaper_process *process = g->process;
 
-    link->process = NULL;
+    g->process = NULL;
     if (process != NULL)
-        reaper_process_close(process, done, on_process_closed, link);
+        reaper_process_close(process, g->clean, on_process_closed, g);
     else
-        on_process_closed(link);
+        on_process_closed(g);
+}
+
+static void one_closed(struct guard *g)
+{
+    if (--g->open > 0)
+        return;
+    g->on_closed(g->user);
+    free(g->process_why);
+    free(g);
 }
 
 static void on_process_closed(void *user)
 {
-    struct link *link = user;
+    one_closed(user);
+}
 
-    free(link->process_why);
-    link->process_why = NULL;
-    link->on_guard_closed(link);
+static void on_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    one_closed(container_of(timer, struct guard, late_timer));
 }

@@ -1,16 +1,27 @@
+/*
+ * Writes down which process made an object (owner_self()), and judges from such
+ * words whether that process still lives. guard.c labels with it, sweep.c
+ * judges by it.
+ */
 #include "guard/owner.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/sha.h>
-
+#include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/str.h"
+
+/* Bytes of a file of which one line is wanted. */
+#define LINE_FILE_MAX ((size_t)4096)
+
+/* Digits of the hash of a machine's id. */
+#define MACHINE_DIGITS 16
 
 enum part { UID, MACHINE, PIDS, BOOT, PID, START, PARTS };
 
@@ -44,30 +55,27 @@ static bool split(struct parts *p, const char *owner)
 /* The file's first line without its end; "" where there is none. */
 static void read_line(const char *path, char *out, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, out, size - 1);
+    cleanup_str struct str text = { 0 };
+    struct err err;
 
-    if (fd >= 0)
-        close(fd);
-    out[n > 0 ? n : 0] = '\0';
+    file_read(&text, path, path, LINE_FILE_MAX, &err);
+    snprintf(out, size, "%s", str_c(&text));
     out[strcspn(out, "\n")] = '\0';
 }
 
-/* machine-id(5) asks not to show it around: a hash of it does. Images of
- * containers often have none, or the same: then there is "-". */
+/* machine-id(5) asks programs not to show the id itself, so this is a hash of
+ * it. Images of containers often have none: then it is "-". */
 static void add_machine(struct str *out)
 {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    char text[128] = "cvx ";
+    char text[128] = "cvx ", id[MACHINE_DIGITS + 1];
 
     read_line("/etc/machine-id", text + 4, sizeof(text) - 4);
     if (strlen(text) != 4 + 32) {
         str_add(out, "-");
         return;
     }
-    SHA256((unsigned char *)text, strlen(text), hash);
-    for (int i = 0; i < 8; i++)
-        str_printf(out, "%02x", hash[i]);
+    sha256_hex(text, strlen(text), id, MACHINE_DIGITS);
+    str_add(out, id);
 }
 
 static void add_boot(struct str *out)
@@ -82,8 +90,8 @@ static void add_boot(struct str *out)
             str_add_char(out, *c);
 }
 
-/* Field 22 of its stat; 0: there is no such process, or it has ended and only
- * its parent has not heard of it. The name, field 2, may hold anything. */
+/* Field 22 of the process's stat. 0: there is no such process, or it is a
+ * zombie. Field 2, its name, may hold anything, parentheses too. */
 static unsigned long long start_of(const char *pid)
 {
     cleanup_free char *path = xasprintf("/proc/%s/stat", pid);
@@ -144,7 +152,7 @@ enum owner_verdict owner_judge(const char *self, const char *owner)
         return OWNER_UNKNOWN;
     if (same(&me, &it, BOOT))
         return is_running(&it) ? OWNER_ALIVE : OWNER_DEAD;
-    /* Booted since, if it is the same machine at all. */
+    /* The machine has been booted since, if it is the same machine at all. */
     return strcmp(me.v[MACHINE], "-") == 0 ? OWNER_UNKNOWN : OWNER_DEAD;
 }
 

@@ -1,3 +1,8 @@
+/*
+ * The guard's container as a whole: wanted or not, tried again, given up,
+ * closed. guard.c wants it when sessions come and go; its steps are in
+ * reaper_create.c, reaper_lease.c and reaper_remove.c.
+ */
 #include "guard/reaper.h"
 
 #include "base/err.h"
@@ -9,17 +14,19 @@
 #include "guard/reaper_parts.h"
 #include "logs/demux.h"
 
-/* When the engine does not answer it is asked again: the container waits for us
- * only for a second after it is back. */
+/* An engine that does not answer is asked again soon, since a container that it
+ * starts again waits for us only for a second. */
 #define AGAIN_MS      100
 #define AGAIN_SLOW_MS 500
-#define AGAIN_FAST    300 /* so often, then slowly */
+#define AGAIN_FAST    300 /* tries at the fast pace, before the slow one */
 
 /* A container that ends before it has answered is not tried for ever. */
 #define TRIES 3
 
-static void on_timer(uv_timer_t *timer);
-static void on_timer_closed(uv_handle_t *handle);
+static void on_again(uv_timer_t *timer);
+static void on_no_answer(uv_timer_t *timer);
+static void on_answer_timer_closed(uv_handle_t *handle);
+static void on_again_timer_closed(uv_handle_t *handle);
 
 static const char *state_word(enum reaper_state state)
 {
@@ -40,12 +47,17 @@ static const char *state_word(enum reaper_state state)
     return words[state];
 }
 
+static void change_state(struct reaper *r, enum reaper_state state)
+{
+    log_debug("reaper", "%s -> %s", state_word(r->state), state_word(state));
+    r->state = state;
+}
+
 void reaper_set_state(struct reaper *r, enum reaper_state state)
 {
     bool was_settled = reaper_is_settled(r);
 
-    log_debug("reaper", "%s -> %s", state_word(r->state), state_word(state));
-    r->state = state;
+    change_state(r, state);
     if (!was_settled && reaper_is_settled(r))
         r->spec.on_change(r->spec.user);
 }
@@ -58,7 +70,8 @@ struct reaper *reaper_new(const struct reaper_spec *spec)
     strv_add_all(&r->labels, spec->labels);
     r->socket_path = xstrdup(spec->socket_path);
     r->image = reaper_image();
-    uv_timer_init(spec->loop, &r->timer);
+    uv_timer_init(spec->loop, &r->again_timer);
+    uv_timer_init(spec->loop, &r->answer_timer);
     return r;
 }
 
@@ -85,9 +98,15 @@ const char *reaper_why(const struct reaper *r)
     return r->why == NULL ? "" : r->why;
 }
 
+void reaper_stop_timers(struct reaper *r)
+{
+    uv_timer_stop(&r->again_timer);
+    uv_timer_stop(&r->answer_timer);
+}
+
 void reaper_go_on(struct reaper *r)
 {
-    uv_timer_stop(&r->timer);
+    reaper_stop_timers(r);
     if (r->closing)
         return;
     if (!r->wanted && r->id != NULL)
@@ -113,9 +132,10 @@ void reaper_want(struct reaper *r, bool wanted)
     } else if (!wanted && r->call == NULL && r->id != NULL) {
         reaper_go_on(r);
     } else if (!wanted && r->call == NULL) {
-        uv_timer_stop(&r->timer);
-        r->state = REAPER_OFF; /* the caller sees it: no reaper_set_state() */
-    }                          /* else the call's answer goes on */
+        /* on_change() never runs from inside a call: the caller asks itself. */
+        reaper_stop_timers(r);
+        change_state(r, REAPER_OFF);
+    } /* else the answer to the call under way goes on from here */
 }
 
 void reaper_fail(struct reaper *r, const char *what, const char *why)
@@ -172,23 +192,36 @@ bool reaper_give_up(struct reaper *r)
 
 void reaper_wait(struct reaper *r, unsigned ms)
 {
-    uv_timer_start(&r->timer, on_timer, ms, 0);
+    uv_timer_start(&r->again_timer, on_again, ms, 0);
 }
 
-static void on_timer(uv_timer_t *timer)
+void reaper_wait_for_answer(struct reaper *r, unsigned limit_ms)
 {
-    struct reaper *r = container_of(timer, struct reaper, timer);
+    uv_timer_start(&r->answer_timer, on_no_answer, limit_ms, 0);
+}
+
+static void on_no_answer(uv_timer_t *timer)
+{
+    struct reaper *r = container_of(timer, struct reaper, answer_timer);
+
+    if (r->wanted)
+        reaper_replace(r);
+    else
+        reaper_go_on(r);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    struct reaper *r = container_of(timer, struct reaper, again_timer);
 
     if (r->state == REAPER_REMOVING)
         reaper_remove(r);
     else if (!r->wanted)
         reaper_go_on(r);
-    else if (r->state == REAPER_ASKING)
-        reaper_replace(r); /* it does not answer */
     else if (r->state == REAPER_REPLACING)
         reaper_remove_old(r);
     else if (r->lease != NULL)
-        reaper_start(r); /* only that went wrong */
+        reaper_start(r); /* only its start went wrong */
     else if (r->id != NULL)
         reaper_lease(r);
     else
@@ -203,16 +236,18 @@ void reaper_close(struct reaper *r, reaper_cb cb, void *user)
     reaper_let_go(r);
     if (r->call != NULL)
         engine_cancel(r->call);
-    uv_close((uv_handle_t *)&r->timer, on_timer_closed);
+    r->open_handles = 2;
+    uv_close((uv_handle_t *)&r->answer_timer, on_answer_timer_closed);
+    uv_close((uv_handle_t *)&r->again_timer, on_again_timer_closed);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void one_closed(struct reaper *r)
 {
-    uv_timer_t *timer = (uv_timer_t *)handle;
-    struct reaper *r = container_of(timer, struct reaper, timer);
     reaper_cb cb = r->on_closed;
     void *user = r->closed_user;
 
+    if (--r->open_handles > 0)
+        return;
     if (r->demux != NULL)
         demux_free(r->demux);
     strv_release(&r->labels);
@@ -225,4 +260,18 @@ static void on_timer_closed(uv_handle_t *handle)
     free(r->last);
     free(r);
     cb(user);
+}
+
+static void on_answer_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    one_closed(container_of(timer, struct reaper, answer_timer));
+}
+
+static void on_again_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    one_closed(container_of(timer, struct reaper, again_timer));
 }

@@ -8,10 +8,11 @@
  *     reaper_want(r, false);     there are none: remove it
  *     reaper_close(r, on_closed, user);
  *
- * We hold its stdin over the engine's socket. When that stream ends while we
- * live (the engine went away, somebody removed the container) it is taken hold
- * of again, or another is made. Where no such container can be had, why() says
- * so and the session is guarded by reaper_process alone.
+ * We keep its stdin open over the engine's socket: that is the lease. When the
+ * stream ends while we live (the engine went away, somebody removed the
+ * container) it is attached again, or another container is made. Where no such
+ * container can be had, why() says so and the session is guarded by
+ * reaper_process alone.
  */
 #ifndef GUARD_REAPER_H
 #define GUARD_REAPER_H

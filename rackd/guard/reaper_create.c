@@ -1,9 +1,13 @@
+/*
+ * Creates the guard's container; imports its image first where the engine does
+ * not have it. reaper.c calls it when the container is wanted.
+ */
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/err.h"
 #include "base/label.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "engine/context.h"
 #include "engine/engine.h"
@@ -13,18 +17,17 @@
 /* Where the socket is mounted, and the program is. */
 #define SOCKET_INSIDE "/engine.sock"
 
-/* In order of time; imported, it is created again. */
+/* In order of time; after an import it is created again. */
 static void on_created(const char *id, const struct err *err, void *user);
 static void on_imported(const struct err *err, void *user);
 
 static void choose_name(struct reaper *r)
 {
-    unsigned number = 0;
+    char number[8 + 1];
 
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        abort();
+    random_text(number, 8, RANDOM_HEX);
     free(r->name);
-    r->name = xasprintf("cvx-reaper-%08x", number);
+    r->name = xasprintf("cvx-reaper-%s", number);
 }
 
 static void add_args(const struct reaper *r, struct strv *argv)
@@ -114,7 +117,7 @@ static void on_created(const char *id, const struct err *err, void *user)
     r->call = NULL;
     if (err == NULL)
         r->id = xstrdup(id);
-    else if (reaper_is_away(err)) /* it may be there: by its name */
+    else if (reaper_is_away(err)) /* it may be there: known by name */
         r->id = xstrdup(r->name);
     if (!r->wanted)
         reaper_go_on(r);

@@ -1,3 +1,8 @@
+/*
+ * The lease on the guard's container: attaches its stdin, starts it, asks it
+ * whether it can work. reaper_create.c comes here, and reaper.c when the stream
+ * has ended.
+ */
 #include <string.h>
 
 #include "base/err.h"
@@ -8,8 +13,8 @@
 #include "guard/reaper_parts.h"
 #include "logs/demux.h"
 
-/* It answers at once, or the engine is busy; one started again by the engine
- * answers at once, or not at all. */
+/* A new container may take long to answer on a busy engine. One that the engine
+ * has started again answers at once, or not at all. */
 #define ANSWER_MS       15000
 #define ANSWER_AGAIN_MS 2000
 
@@ -37,7 +42,7 @@ static void ask(struct reaper *r, unsigned limit_ms)
 
     reaper_set_state(r, REAPER_ASKING);
     engine_write(r->lease, line, strlen(line));
-    reaper_wait(r, limit_ms);
+    reaper_wait_for_answer(r, limit_ms);
 }
 
 static void on_held(const struct err *err, void *user)
@@ -47,7 +52,7 @@ static void on_held(const struct err *err, void *user)
     (void)err;
     if (r->state != REAPER_ATTACHING)
         return;     /* it is being removed */
-    if (r->started) /* by us before, and by the engine again */
+    if (r->started) /* by us before; the engine has started it again */
         ask(r, ANSWER_AGAIN_MS);
     else
         reaper_start(r);
@@ -96,19 +101,19 @@ static void on_line(enum demux_stream stream, const char *data, size_t len,
         log_info("reaper", "%s", r->last);
     if (stream == DEMUX_STDERR || r->state != REAPER_ASKING)
         return;
-    uv_timer_stop(&r->timer);
+    reaper_stop_timers(r);
     if (str_starts(r->last, "no ")) {
         reaper_fail(r, "it cannot do its work", r->last + 3);
     } else if (strcmp(r->last, "ok") == 0) {
         r->tries = r->again = 0;
-        r->imported = false; /* somebody may remove it */
+        r->imported = false; /* somebody may remove the image */
         r->worked = true;
         reaper_set_state(r, REAPER_UP);
     }
 }
 
-/* The engine went away, or somebody stopped or removed it: take hold of it
- * again, and see. */
+/* The engine went away, or somebody stopped or removed the container: attaching
+ * again tells which. */
 static void on_lease_end(const struct err *err, void *user)
 {
     struct reaper *r = user;
@@ -134,13 +139,13 @@ static void on_lease_end(const struct err *err, void *user)
         reaper_wait(r, 0);
         break;
     default:
-        break; /* its removal, or its start's answer goes on */
+        break; /* the answer to its removal, or to its start, goes on */
     }
 }
 
 void reaper_let_go(struct reaper *r)
 {
-    uv_timer_stop(&r->timer);
+    reaper_stop_timers(r);
     if (r->lease != NULL)
         engine_cancel(r->lease);
     r->lease = NULL;

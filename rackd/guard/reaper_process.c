@@ -1,3 +1,7 @@
+/*
+ * Runs the reaper as a process beside rackd, from a file in memory, and holds
+ * its stdin. guard.c starts it with the first session on a local engine.
+ */
 #include "guard/reaper_process.h"
 
 #include <errno.h>
@@ -15,10 +19,10 @@
 
 struct reaper_process {
     uv_process_t process;
-    uv_pipe_t hold; /* its stdin */
+    uv_pipe_t stdin_pipe; /* its stdin */
     unsigned handles;
     bool closing;
-    char byte; /* it says nothing: only the end is read */
+    char byte; /* it writes nothing: reading only tells when it ends */
     reaper_process_cb on_lost, on_closed;
     void *user, *closed_user;
 };
@@ -28,9 +32,10 @@ static void on_detached(uv_process_t *process, int64_t status, int signal);
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 static void on_process_closed(uv_handle_t *handle);
-static void on_hold_closed(uv_handle_t *handle);
+static void on_stdin_closed(uv_handle_t *handle);
 
-/* It is read once, and need not stay in memory: it comes from our own file. */
+/* The program is read once. Its pages come from our own file, so that the
+ * kernel can drop them from memory until they are read again. */
 static void forget_program(void)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -41,7 +46,7 @@ static void forget_program(void)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-/* The program as a file that needs no place on a disk; -1 with *err. */
+/* Puts the program into a file in memory; returns -1 with *err. */
 static int open_program(struct err *err)
 {
     size_t size = (size_t)(reaper_blob_end - reaper_blob);
@@ -49,8 +54,10 @@ static int open_program(struct err *err)
 
     if (fd < 0)
         return err_set(err, ERR_SYSTEM, "memfd_create: %s", strerror(errno));
+    errno = 0;
     if (write(fd, reaper_blob, size) != (ssize_t)size) {
-        err_set(err, ERR_SYSTEM, "memfd: %s", strerror(errno));
+        err_set(err, ERR_SYSTEM, "its program cannot be written: %s",
+                errno == 0 ? "no room" : strerror(errno));
         close(fd);
         return -1;
     }
@@ -58,8 +65,8 @@ static int open_program(struct err *err)
     return fd;
 }
 
-/* An empty environment: some CI systems find the processes to kill by the
- * variables they gave them. */
+/* Its environment is empty, since some CI systems find the processes that they
+ * kill by variables in their environment. */
 static int spawn(struct reaper_process *p, uv_loop_t *loop, int fd,
                  const struct strv *argv)
 {
@@ -67,7 +74,7 @@ static int spawn(struct reaper_process *p, uv_loop_t *loop, int fd,
     cleanup_free char *file = xasprintf("/proc/self/fd/%d", fd);
     uv_stdio_container_t stdio[3] = {
         { .flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
-          .data.stream = (uv_stream_t *)&p->hold },
+          .data.stream = (uv_stream_t *)&p->stdin_pipe },
         { .flags = UV_IGNORE },
         { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
     };
@@ -100,7 +107,7 @@ int reaper_process_start(struct reaper_process **out, uv_loop_t *loop,
     strv_add(&argv, "cvx-reaper");
     strv_add(&argv, socket_path);
     strv_add_all(&argv, labels);
-    uv_pipe_init(loop, &p->hold, 0);
+    uv_pipe_init(loop, &p->stdin_pipe, 0);
     rc = spawn(p, loop, fd, &argv);
     close(fd);
     if (rc < 0) {
@@ -108,7 +115,7 @@ int reaper_process_start(struct reaper_process **out, uv_loop_t *loop,
         reaper_process_close(p, false, NULL, NULL);
         return -1;
     }
-    uv_read_start((uv_stream_t *)&p->hold, on_alloc, on_read);
+    uv_read_start((uv_stream_t *)&p->stdin_pipe, on_alloc, on_read);
     *out = p;
     return 0;
 }
@@ -125,7 +132,8 @@ static void on_detached(uv_process_t *process, int64_t status, int signal)
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 {
     uv_pipe_t *pipe = (uv_pipe_t *)handle;
-    struct reaper_process *p = container_of(pipe, struct reaper_process, hold);
+    struct reaper_process *p =
+        container_of(pipe, struct reaper_process, stdin_pipe);
 
     (void)hint;
     *buf = uv_buf_init(&p->byte, 1);
@@ -134,7 +142,8 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
     uv_pipe_t *pipe = (uv_pipe_t *)stream;
-    struct reaper_process *p = container_of(pipe, struct reaper_process, hold);
+    struct reaper_process *p =
+        container_of(pipe, struct reaper_process, stdin_pipe);
 
     (void)buf;
     if (nread >= 0)
@@ -154,9 +163,9 @@ void reaper_process_close(struct reaper_process *p, bool done,
     p->on_closed = cb;
     p->closed_user = user;
     if (done)
-        uv_try_write((uv_stream_t *)&p->hold, &buf, 1);
+        uv_try_write((uv_stream_t *)&p->stdin_pipe, &buf, 1);
     uv_close((uv_handle_t *)&p->process, on_process_closed);
-    uv_close((uv_handle_t *)&p->hold, on_hold_closed);
+    uv_close((uv_handle_t *)&p->stdin_pipe, on_stdin_closed);
 }
 
 static void one_closed(struct reaper_process *p)
@@ -175,9 +184,9 @@ static void on_process_closed(uv_handle_t *handle)
     one_closed(container_of(process, struct reaper_process, process));
 }
 
-static void on_hold_closed(uv_handle_t *handle)
+static void on_stdin_closed(uv_handle_t *handle)
 {
     uv_pipe_t *pipe = (uv_pipe_t *)handle;
 
-    one_closed(container_of(pipe, struct reaper_process, hold));
+    one_closed(container_of(pipe, struct reaper_process, stdin_pipe));
 }

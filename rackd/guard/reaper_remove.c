@@ -1,3 +1,7 @@
+/*
+ * Removes the guard's container: to make another in its place, or for good when
+ * no session is left.
+ */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -17,7 +21,8 @@ void reaper_replace(struct reaper *r)
         reaper_remove_old(r);
 }
 
-/* Only then let go: else it would begin its work, on a session that lives. */
+/* The stream is closed only after the removal: a container whose stream closes
+ * begins its work, on sessions that live. */
 void reaper_remove_old(struct reaper *r)
 {
     reaper_set_state(r, REAPER_REPLACING);
@@ -47,7 +52,7 @@ static void on_replaced(const struct err *err, void *user)
 
 void reaper_remove(struct reaper *r)
 {
-    uv_timer_stop(&r->timer);
+    reaper_stop_timers(r);
     if (r->call != NULL)
         return; /* its answer comes back here */
     reaper_set_state(r, REAPER_REMOVING);
@@ -61,8 +66,9 @@ static void keep_failed(struct reaper *r, const struct err *err)
     reaper_set_state(r, REAPER_FAILED);
 }
 
-/* What could not be removed goes by itself once nobody holds it; where there
- * are sessions it stays held, or it would begin with them. */
+/* A container that could not be removed goes by itself once its stream is
+ * closed. Where there are sessions the stream stays open, or the container
+ * would remove them first. */
 static void on_removed(const struct err *err, void *user)
 {
     struct reaper *r = user;

@@ -1,7 +1,10 @@
+/*
+ * One sweep of one engine: lists what carries a rack's labels, judges whose it
+ * is, and removes what dead racks left. sweeper.c starts it, or `cvx sweep`.
+ */
 #include "guard/sweep.h"
 #include "base/label.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -11,7 +14,6 @@
 #include "base/strv.h"
 #include "engine/engine.h"
 #include "guard/owner.h"
-#include "rack.h"
 
 /* A network whose last container has just gone may be busy for a moment. */
 #define NETWORK_TRIES 5
@@ -37,7 +39,7 @@ struct sweep {
     unsigned pending;
     size_t left;
     struct err err;            /* the engine did not answer */
-    struct sweep *prev, *next; /* in link->sweeps */
+    struct sweep *prev, *next; /* in scope->running */
 };
 
 /*
@@ -55,31 +57,20 @@ static void remove_next(struct sweep *sw);
 static void on_removed(const struct err *err, void *user);
 static void finish(struct sweep *sw);
 
-static bool session_lives(const struct rack *r, const char *session)
-{
-    const struct app_run *run;
-
-    DL_FOREACH (r->runs, run)
-        if (strcmp(run->id, session) == 0)
-            return true;
-    return templates_session_lives(r, session) ||
-           warm_session_lives(r, session);
-}
-
 /* Why it is left behind; NULL: it is not. The caller frees it. */
-static char *judge(const struct rack *r, const struct strv *labels)
+static char *judge(const struct sweep_scope *scope, const struct strv *labels)
 {
     const char *owner = strv_value(labels, LABEL_OWNER);
     const char *session = strv_value(labels, LABEL_SESSION);
-    bool own = strcmp(strv_value(labels, LABEL_RACK), r->store.rack_id) == 0;
-    enum owner_verdict verdict = owner_judge(r->owner, owner);
+    bool own = strcmp(strv_value(labels, LABEL_RACK), scope->rack_id) == 0;
+    enum owner_verdict verdict = owner_judge(scope->owner, owner);
     cleanup_free char *words = NULL;
 
     if (strcmp(strv_value(labels, LABEL_KEEP), "true") == 0 ||
         verdict == OWNER_ALIVE)
         return NULL;
     if (verdict == OWNER_SELF || (own && *owner == '\0')) {
-        if (*session == '\0' || session_lives(r, session))
+        if (*session == '\0' || scope->lives(session, scope->user))
             return NULL;
         return xasprintf("of session %s, which has ended", session);
     }
@@ -92,7 +83,7 @@ static char *judge(const struct rack *r, const struct strv *labels)
 static void judge_one(struct sweep *sw, const char *kind, const char *id,
                       const char *name, const struct strv *labels)
 {
-    char *why = judge(sw->spec.link->rack, labels);
+    char *why = judge(sw->spec.scope, labels);
     struct leftover *l;
 
     if (why == NULL)
@@ -110,11 +101,11 @@ static void judge_one(struct sweep *sw, const char *kind, const char *id,
 void sweep_start(const struct sweep_spec *spec)
 {
     struct sweep *sw = xcalloc(1, sizeof(*sw));
-    struct engine *e = spec->link->engine;
+    struct engine *e = spec->scope->engine;
 
     sw->spec = *spec;
     sw->pending = LISTS;
-    DL_APPEND(spec->link->sweeps, sw);
+    DL_APPEND(spec->scope->running, sw);
     sw->lists[CONTAINERS] =
         engine_container_list(e, LABEL_RACK, on_containers, sw);
     sw->lists[NETWORKS] = engine_network_list(e, LABEL_RACK, on_networks, sw);
@@ -194,15 +185,15 @@ static void listed(struct sweep *sw, enum list list, const struct err *err)
  * it takes it from under somebody else's container. */
 static void remove_network(struct leftover *l)
 {
-    const struct link *link = l->sweep->spec.link;
+    const struct sweep_scope *scope = l->sweep->spec.scope;
 
     l->removal = engine_network_remove(
-        link->engine, link->podman ? l->name : l->id, on_removed, l);
+        scope->engine, scope->podman ? l->name : l->id, on_removed, l);
 }
 
 static void remove_one(struct leftover *l)
 {
-    struct engine *e = l->sweep->spec.link->engine;
+    struct engine *e = l->sweep->spec.scope->engine;
 
     if (strcmp(l->kind, "container") == 0)
         l->removal = engine_container_remove(e, l->id, on_removed, l);
@@ -269,7 +260,7 @@ static void sweep_free(struct sweep *sw)
 {
     struct leftover *l, *next;
 
-    DL_DELETE(sw->spec.link->sweeps, sw);
+    DL_DELETE(sw->spec.scope->running, sw);
     for (int i = 0; i < LISTS; i++)
         if (sw->lists[i] != NULL)
             engine_cancel(sw->lists[i]);
@@ -286,12 +277,12 @@ static void finish(struct sweep *sw)
     sweep_free(sw);
 }
 
-void sweep_drop_all(struct link *link)
+void sweep_drop_all(struct sweep_scope *scope)
 {
     struct err err = { .code = ERR_UNAVAILABLE, .msg = "rackd ends" };
     struct sweep *sw, *next;
 
-    DL_FOREACH_SAFE (link->sweeps, sw, next) {
+    DL_FOREACH_SAFE (scope->running, sw, next) {
         sw->err = err;
         finish(sw);
     }

@@ -1,3 +1,6 @@
+/* Free ports of 127.0.0.1, and who holds those that are not free. run/ picks
+ * the ports of a session here before it creates containers; messages about a
+ * port that is taken name its holder. */
 #include "host/port.h"
 
 #include <arpa/inet.h>
@@ -14,7 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* So many attempts at a port that was not handed out lately. */
+/* Attempts at finding a port that was not handed out lately. */
 #define ANY_TRIES 64
 
 /* State of a listening socket in /proc/net/tcp. */
@@ -25,8 +28,8 @@ struct listener {
     uint64_t inode;
 };
 
-/* A socket bound to 127.0.0.1:*port, -1 with errno when that fails. Port 0:
- * any, and *port says which. */
+/* A socket bound to 127.0.0.1:*port; -1 with errno when that fails. With port 0
+ * the kernel chooses, and *port is what it chose. */
 static int bind_loopback(int *port)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET };
@@ -38,7 +41,8 @@ static int bind_loopback(int *port)
         return -1;
     addr.sin_port = htons((uint16_t)*port);
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    /* With it TIME_WAIT is no obstacle, and a listener still is. */
+    /* With this a connection in TIME_WAIT does not make the port look taken,
+     * while a listener still does. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(fd, (struct sockaddr *)&addr, len) < 0 ||
         getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
@@ -51,9 +55,9 @@ static int bind_loopback(int *port)
     return fd;
 }
 
-/* Is this local address, as /proc/net prints it, in the way of 127.0.0.1?
- * IPv6's own loopback is not. */
-static bool in_the_way(const char *hex)
+/* Would a listener on this local address, as /proc/net prints it, keep us from
+ * binding 127.0.0.1? One on ::1 would not. */
+static bool covers_loopback(const char *hex)
 {
     uint32_t loopback = htonl(INADDR_LOOPBACK);
     char v4[9];
@@ -65,6 +69,7 @@ static bool in_the_way(const char *hex)
            (str_starts(hex, "0000000000000000") && strcmp(hex + 24, v4) == 0);
 }
 
+/* Looks for the port's listener in one file of /proc/net. */
 static bool find_in(const char *path, int port, struct listener *out)
 {
     FILE *f = fopen(path, "re");
@@ -81,7 +86,7 @@ static bool find_in(const char *path, int port, struct listener *out)
                    "%*x %u %*u %" SCNu64,
                    addr, &at, &state, &uid, &inode) != 5)
             continue;
-        found = (int)at == port && state == LISTENING && in_the_way(addr);
+        found = (int)at == port && state == LISTENING && covers_loopback(addr);
     }
     fclose(f);
     if (found)
@@ -133,8 +138,8 @@ bool port_pick(struct port_book *book, int wanted, int *out)
     return true;
 }
 
-/* What is no good stays bound until the end, so that the kernel offers
- * something else. */
+/* A port that was handed out lately stays bound until the end, so that the
+ * kernel does not offer it again. */
 int port_any(struct port_book *book, int *out, struct err *err)
 {
     int fds[ANY_TRIES], count = 0, port = 0, failed = 0;
@@ -161,7 +166,8 @@ int port_any(struct port_book *book, int *out, struct err *err)
     return 0;
 }
 
-/* Has the process a descriptor of this socket? */
+/* Has the process a descriptor of this socket? `link` is what the kernel calls
+ * it in /proc/PID/fd: "socket:[INODE]". */
 static bool has_socket(const char *pid, const char *link)
 {
     cleanup_free char *dir = xasprintf("/proc/%s/fd", pid);
@@ -183,6 +189,8 @@ static bool has_socket(const char *pid, const char *link)
     return found;
 }
 
+/* "nginx (pid 123)"; the name is the process's own choice, so it is made
+ * printable. */
 static char *describe(const char *pid)
 {
     cleanup_free char *path = xasprintf("/proc/%s/comm", pid);
@@ -200,7 +208,7 @@ static char *describe(const char *pid)
     return xasprintf("%s (pid %s)", *name == '\0' ? "a process" : name, pid);
 }
 
-/* NULL when no process that we may look into has it. */
+/* Who has the socket; NULL when no process that we may look into does. */
 static char *find_process(uint64_t inode)
 {
     cleanup_free char *link = xasprintf("socket:[%" PRIu64 "]", inode);

@@ -9,8 +9,8 @@
  *     struct port_book book = { 0 };
  *     port_any(&book, &port, &err);
  *
- * All is advice: between the answer and the engine's own bind() anybody may
- * take the port, so the engine's refusal has the last word.
+ * An answer is advice only: anybody may take the port before the engine binds
+ * it, so the caller has to handle the engine's refusal as well.
  */
 #ifndef HOST_PORT_H
 #define HOST_PORT_H
@@ -20,35 +20,36 @@
 
 struct err;
 
-/* So many ports handed out last are not handed out again: they may be about
- * to be bound. */
+/* How many ports, of those handed out last, are not handed out again: the
+ * engine may be about to bind them. */
 #define PORT_BOOK_LEN 256
 
-/* Zeroed is empty. */
+/* The ports handed out last. A zeroed struct is an empty book. */
 struct port_book {
     int recent[PORT_BOOK_LEN];
     size_t next;
 };
 
 /*
- * Can 127.0.0.1:port be bound? A listener there, on 0.0.0.0 or on [::] (where
- * that takes IPv4 too) says no; connections in TIME_WAIT do not.
+ * Can 127.0.0.1:port be bound? Not when somebody listens there, on 0.0.0.0, or
+ * on [::] where that takes IPv4 too; connections in TIME_WAIT do not matter.
  * A port below 1024 that we may not bind ourselves is free when nobody listens
- * there: the engine may bind it.
+ * there, because the engine may bind it.
  */
 bool port_is_free(int port);
 
-/* `wanted` when it is free, else false. */
+/* *out is `wanted` when that is free; else false. */
 bool port_pick(struct port_book *book, int wanted, int *out);
 
-/* A free one that was not handed out lately. */
+/* *out is a free port that was not handed out lately. */
 int port_any(struct port_book *book, int *out, struct err *err);
 
 /*
- * Who listens there: "nginx (pid 123)", "another user's process" where it
- * cannot be told; "docker-proxy (pid 123)" is a container's, and which one the
- * caller has to ask the engine. False when nobody does. The caller frees
- * *text. Reads every process's descriptors: for error messages only.
+ * Who listens there: "nginx (pid 123)", or "another user's process" when we may
+ * not look. "docker-proxy (pid 123)" holds the port for a container, and only
+ * the engine knows for which. False when nobody listens. The caller frees
+ * *text. It reads the descriptors of every process, which is slow: for error
+ * messages only.
  */
 bool port_holder(int port, char **text);
 

@@ -1,3 +1,5 @@
+/* Chooses a session's network. run/network.c calls it before it creates the
+ * network, and again when the engine says that the choice overlaps. */
 #include "host/subnet.h"
 
 #include <arpa/inet.h>
@@ -9,11 +11,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-/* A route as wide as this, or wider, is somebody's whole intranet: a network
- * inside it still works here, because the narrower route wins. */
+/* A route this wide, or wider, is somebody's whole intranet. A network inside
+ * it works all the same, because the kernel prefers the narrower route; so it
+ * is avoided only while there is another choice. */
 #define WIDE_BITS 12U
 
 struct subnets {
@@ -71,14 +75,9 @@ bool subnet_ip(const struct subnet *s, unsigned n, char out[SUBNET_IP_LEN])
     return true;
 }
 
-/* FNV-1a, and its high half stirred into the low one, which is what counts. */
 uint64_t subnet_seed(const char *text)
 {
-    uint64_t hash = 14695981039346656037U;
-
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * 1099511628211U;
-    return hash ^ hash >> 32;
+    return hash_text(text);
 }
 
 static void add_route(struct strv *used, uint32_t dest, uint32_t mask)
@@ -135,6 +134,7 @@ void subnet_host_used(struct strv *used)
     add_addresses(used);
 }
 
+/* Routes wider than `min_bits` are left out, and so is what is no network. */
 static void add_parsed(struct subnets *to, const struct strv *from,
                        unsigned min_bits)
 {
@@ -156,7 +156,7 @@ static bool is_free(const struct subnets *used, const struct subnet *s)
     return true;
 }
 
-/* Every network of the range once, beginning where the seed says. */
+/* Tries every network of the range once, beginning where the seed says. */
 static bool pick_from(const struct subnet *range, uint64_t seed,
                       const struct subnets *used, struct subnet *out)
 {

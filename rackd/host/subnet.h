@@ -25,10 +25,10 @@
 
 struct err;
 
-/* Where to look where the spec does not say, in this order. */
+/* Where to look, in this order, when the spec does not say. */
 #define SUBNET_RANGES "10.192.0.0/10", "172.16.0.0/12", "192.168.0.0/16"
 
-/* The networks picked are this small: 253 containers. */
+/* The size of the networks that are picked: room for 253 containers. */
 #define SUBNET_BITS 24U
 
 #define SUBNET_CIDR_LEN 19 /* "255.255.255.255/32" and a NUL */
@@ -39,36 +39,36 @@ struct subnet {
     unsigned bits;
 };
 
-/* "10.1.2.0/24"; an address alone is a /32. False for anything else, IPv6
- * among it. Bits below the mask are cleared. */
+/* Reads "10.1.2.0/24"; an address alone is a /32. False for anything else,
+ * including IPv6. Bits below the mask are cleared. */
 bool subnet_parse(const char *text, struct subnet *out);
 
 bool subnet_overlaps(const struct subnet *a, const struct subnet *b);
 
-/* Add the networks of this machine's routes and addresses; the default route
- * is none. */
+/* Adds the networks of this machine's routes and addresses. The default route
+ * is left out: it covers everything. */
 void subnet_host_used(struct strv *used);
 
-/* A number from a name, the same everywhere. */
+/* A number made of a name; the same name gives the same number everywhere. */
 uint64_t subnet_seed(const char *text);
 
 struct subnet_spec {
     const struct strv *ranges; /* NULL: SUBNET_RANGES */
     const struct strv *used;   /* the engine's networks: never overlapped */
-    const struct strv *routes; /* the host's, or NULL; a wide one (a VPN's
-                                  10.0.0.0/8) is avoided while that can be */
-    uint64_t seed; /* where to begin: two racks seldom try the same */
+    const struct strv *routes; /* the host's, or NULL; a wide one, such as a
+                                  VPN's 10.0.0.0/8, is avoided if possible */
+    uint64_t seed; /* where to begin, so that two racks seldom collide */
 };
 
-/* The same answer for the same spec. What in `used` and `routes` is no IPv4
- * network is passed over. ERR_UNAVAILABLE when all is taken. */
+/* The same spec gives the same answer. What in `used` and `routes` is no IPv4
+ * network is ignored. ERR_UNAVAILABLE when every network is taken. */
 int subnet_pick(const struct subnet_spec *spec, struct subnet *out,
                 struct err *err);
 
 void subnet_print(const struct subnet *s, char out[SUBNET_CIDR_LEN]);
 
-/* The n-th address; 1 is the gateway's, containers have 2 and up. False when
- * there is none: 0 and the broadcast address are nobody's. */
+/* The n-th address: 1 is the gateway's, containers have 2 and up. False for 0,
+ * for the broadcast address, and for what is past it. */
 bool subnet_ip(const struct subnet *s, unsigned n, char out[SUBNET_IP_LEN]);
 
 #endif /* HOST_SUBNET_H */

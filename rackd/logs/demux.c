@@ -1,3 +1,6 @@
+/* Takes the engine's multiplexed stream of a container's output apart, and cuts
+ * it into lines. run/ feeds it what an attached container prints, and puts the
+ * lines into the hub; guard/ reads the reaper's answers through it. */
 #include "logs/demux.h"
 
 #include <stdint.h>
@@ -10,10 +13,10 @@
 
 #define HEAD_LEN 8
 
-/* A buffer that one long line made bigger than this is given back. */
+/* Bytes. A buffer that one long line made larger than this is freed again. */
 #define KEEP_BUFFER ((size_t)64 << 10)
 
-/* The engine's error text is kept up to here. */
+/* Bytes of the engine's error text that are kept. */
 #define ERROR_MAX ((size_t)512)
 
 enum frame { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR };
@@ -22,16 +25,17 @@ struct demux {
     demux_lines_cb on_lines;
     void *user;
     bool raw, joined;
-    bool broken;   /* *err was written: nothing more is taken */
-    bool inside;   /* a callback may be running */
-    bool unwanted; /* freed from inside a callback */
+    bool broken;   /* the stream has failed: nothing more is read from it */
+    bool inside;   /* demux_feed() or demux_flush() is on the stack */
+    bool unwanted; /* demux_free() was called by a callback */
 
     unsigned char head[HEAD_LEN];
     size_t head_len;
     enum frame type;
     uint32_t left; /* bytes of the frame's payload still to come */
 
-    struct str line[2]; /* what a line has so far, per stream */
+    /* Per stream: the beginning of a line whose end has not come yet. */
+    struct str line[2];
     struct str error;
 };
 
@@ -50,8 +54,8 @@ void demux_join_lines(struct demux *d)
     d->joined = true;
 }
 
-/* How many of the `len` bytes make whole UTF-8 sequences; `len` when the text
- * is no UTF-8 anyway. */
+/* Number of bytes, of the `len` given, that end with a complete UTF-8 sequence;
+ * `len` when the text is not UTF-8 anyway. */
 static size_t whole_chars(const char *text, size_t len)
 {
     size_t back = 0;
@@ -76,7 +80,7 @@ static void drop_start(struct str *line, size_t len)
         str_release(line);
 }
 
-/* One call for all of them, or one for each line. */
+/* Calls back once for all lines, or once for each. */
 static void say(struct demux *d, enum demux_stream stream, const char *data,
                 size_t len, bool partial)
 {
@@ -91,9 +95,9 @@ static void say(struct demux *d, enum demux_stream stream, const char *data,
         d->on_lines(stream, data, (size_t)(end - data), partial, d->user);
 }
 
-/* Hand out what was pending and the first `len` bytes of `data`: whole lines,
- * or a piece of one. Without a pending beginning nothing is copied. Returns how
- * many bytes of `data` are done with. */
+/* Hands out the stored beginning of a line together with the first `len` bytes
+ * of `data`: whole lines, or a piece of one. Nothing is copied when no
+ * beginning is stored. Returns how many bytes of `data` were used. */
 static size_t hand_out(struct demux *d, enum demux_stream stream,
                        const char *data, size_t len, bool partial)
 {
@@ -113,7 +117,8 @@ static size_t hand_out(struct demux *d, enum demux_stream stream,
     return len;
 }
 
-/* A line that has begun is ended first; then all whole lines go at once. */
+/* A line that has begun is completed first; then all whole lines are handed out
+ * at once. */
 static void take_text(struct demux *d, enum demux_stream stream,
                       const char *data, size_t len)
 {
@@ -219,7 +224,7 @@ static void release(struct demux *d)
     free(d);
 }
 
-/* After the last callback: free what was freed from inside one. */
+/* Frees what a callback has asked to be freed, once none is running. */
 static void leave(struct demux *d)
 {
     d->inside = false;

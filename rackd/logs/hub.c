@@ -1,3 +1,6 @@
+/* Keeps the lines of a session, and hands them to its subscribers. There is one
+ * hub per session. run/ puts lines in as containers print them; api/ subscribes
+ * for an attached `cvx start` and for `cvx logs`. */
 #include "logs/hub.h"
 
 #include <string.h>
@@ -7,37 +10,39 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* A line in an error message is cut here. */
+/* Bytes. A longer line is cut in an error message. */
 #define LAST_LINE_MAX ((size_t)500)
 
-/* What comes in a flood goes into blocks of up to this size, and of so much
- * time. It is one when the block before has this much. */
+/* Lines that arrive together share a block, of up to BLOCK_BYTES and of lines
+ * no more than SAME_TIME_MS apart. A source that filled FLOOD_BYTES of the
+ * block before is taken to print very much, and gets a large block. */
 #define BLOCK_BYTES  ((size_t)128 << 10)
 #define SAME_TIME_MS 10
 #define FLOOD_BYTES  ((size_t)4 << 10)
 
-/* Tags and sources, kept once per hub: there are few, and lines share them. */
+/* A tag or source, stored once per hub: there are few, and many lines share
+ * them. */
 struct name {
     UT_hash_handle hh;
     struct name *next; /* of all the hub's */
     char text[];
 };
 
-/* Lines of one source, and of one moment. In the ring it is linked; out of it,
- * a subscriber may still be reading it. It never moves, and only the newest
- * grows. */
+/* Lines of one source and of about one moment. It is linked while in the ring;
+ * after that a subscriber may still read it. It never moves, and only the
+ * newest one grows. */
 struct block {
     struct hub_text text;
     struct block *prev, *next; /* older, newer */
-    uint64_t seq;              /* counts from 1 per hub */
-    uint64_t at;               /* bytes that were ever put before it */
+    uint64_t seq;              /* number of the block in its hub, from 1 */
+    uint64_t at;               /* number of bytes that were put before it */
     size_t used, cap;
-    unsigned readers; /* subscribers whose `held` this is */
+    unsigned readers; /* number of subscribers whose `lent` it is */
     bool in_ring;
-    char bytes[]; /* whole lines, each with its '\n'; or a piece of one */
+    char bytes[]; /* whole lines, each with its '\n'; or a piece of one line */
 };
 
-/* Where a subscriber is: lines of `block` from `skip` bytes on. */
+/* A place within the ring: the lines of `block` from byte `skip` on. */
 struct place {
     struct block *block;
     size_t skip, skip_lines;
@@ -49,33 +54,41 @@ struct hub_sub {
     hub_wake_cb on_wake;
     hub_end_cb on_end;
     void *user;
-    const char *tag; /* one of the hub's names, or NULL */
+    const char *tag; /* one of the hub's names; NULL: all lines */
     int64_t since_ms;
-    uint64_t live_from;   /* since_ms does not ask blocks from here on */
-    struct place ahead;   /* what hub_next() hands out next */
-    struct block *held;   /* what it handed out last */
-    struct hub_text view; /* as it handed it out */
-    uint64_t lost;        /* lines dropped before `ahead` */
-    bool woken;           /* and not drained since */
-    bool gone;            /* unsubscribed while callbacks run */
-    bool patient;         /* wants all; `stuck`: but takes nothing */
-    bool stuck, took;
+    /* Number of the first block that came after it subscribed; since_ms does
+     * not apply from there on. */
+    uint64_t live_from;
+    struct place pending; /* what hub_next() hands out next */
+    /* The block it handed out last: not to be freed yet. */
+    struct block *lent;
+    struct hub_text lent_text; /* the lines it handed out last */
+    uint64_t lost;             /* number of lines dropped before `pending` */
+    bool woken; /* on_wake was called, and it has not yet taken all */
+    /* It unsubscribed while callbacks run: removed after them. */
+    bool gone;
+    bool patient; /* it wants all lines: see hub.h */
+    bool stuck;   /* it is patient, but has taken nothing for too long */
+    bool took;    /* it took something since the last tick */
     unsigned idle_ticks;
 };
 
 struct hub {
     struct block *oldest, *newest;
     size_t bytes;
-    uint64_t seq, put;  /* blocks and bytes so far */
+    uint64_t seq, put;  /* number of blocks and bytes so far */
     struct name *names; /* by text */
     struct name *all_names;
     struct hub_sub *subs;
     hub_full_cb on_full;
     void *full_user;
-    unsigned calling;   /* callbacks running: subscribers stay in the list */
-    unsigned held_back; /* hub_begin() without its hub_commit() */
-    bool ended;         /* hub_free() was called */
-    bool sealed;        /* the newest block grows no more */
+    /* Number of callbacks on the stack: the list of subscribers then only
+     * grows. */
+    unsigned calling;
+    unsigned batches; /* number of hub_begin() without their hub_commit() */
+    bool ended;       /* hub_free() was called */
+    /* The newest block grows no more, since a subscriber began after it. */
+    bool sealed;
     bool full;
 };
 
@@ -104,7 +117,7 @@ static size_t size_of(const struct block *b)
     return sizeof(*b) + b->cap;
 }
 
-/* ---- how far a subscriber is --------------------------------------------- */
+/* ---- how far a subscriber is -------------------------------------------- */
 
 static bool wants(const struct hub_sub *sub, const struct block *b)
 {
@@ -120,20 +133,23 @@ static struct place first_wanted(const struct hub_sub *sub, struct block *b)
     return (struct place){ .block = b };
 }
 
-/* Bytes between it and the newest, wanted or not. */
+/* Bytes that wait for a subscriber, including those that it does not want. */
 static uint64_t waiting(const struct hub_sub *sub)
 {
-    const struct place *p = &sub->ahead;
+    const struct place *p = &sub->pending;
 
     return p->block == NULL ? 0 : sub->hub->put - p->block->at - p->skip;
 }
 
+/* True when a patient subscriber has more than `bytes` before it. */
 static bool holds_up(const struct hub_sub *sub, uint64_t bytes)
 {
     return sub->patient && !sub->stuck && !sub->gone && waiting(sub) > bytes;
 }
 
-/* Full above the mark, until nobody is above half of it. */
+/* The hub is full while some patient subscriber has more than HUB_FULL_BYTES
+ * before it, and stays so until it has less than half: without that gap,
+ * reading would stop and resume with every line. */
 static void check_full(struct hub *h)
 {
     uint64_t mark = h->full ? HUB_FULL_BYTES / 2 : HUB_FULL_BYTES;
@@ -175,15 +191,14 @@ void hub_tick(struct hub *h)
     check_full(h);
 }
 
-/* ---- the ring -------------------------------------------------------------
- */
+/* ---- the ring ----------------------------------------------------------- */
 
 static bool someone_waits_for(const struct hub *h, const struct block *b)
 {
     const struct hub_sub *sub;
 
     DL_FOREACH (h->subs, sub)
-        if (sub->ahead.block == b)
+        if (sub->pending.block == b)
             return true;
     return false;
 }
@@ -194,10 +209,10 @@ static void drop_oldest(struct hub *h)
     struct hub_sub *sub;
 
     DL_FOREACH (h->subs, sub) {
-        if (sub->ahead.block != b)
+        if (sub->pending.block != b)
             continue;
-        sub->lost += b->text.lines - sub->ahead.skip_lines;
-        sub->ahead = first_wanted(sub, b->next);
+        sub->lost += b->text.lines - sub->pending.skip_lines;
+        sub->pending = first_wanted(sub, b->next);
     }
     DL_DELETE(h->oldest, b);
     h->newest = h->oldest == NULL ? NULL : h->oldest->prev;
@@ -215,7 +230,7 @@ static void trim(struct hub *h)
         drop_oldest(h);
 }
 
-/* Does it come from where the newest lines came from? */
+/* True when the newest lines have the same source and stream. */
 static bool is_same_source(const struct hub *h, const struct hub_text *t)
 {
     const struct hub_text *n;
@@ -241,15 +256,16 @@ static bool fits(const struct hub *h, const struct hub_text *t)
            !n->text.partial && !t->partial && n->cap - n->used > t->len;
 }
 
-/* Just big enough, or, in a flood, for more of it: a frame of the engine begins
- * with the end of a line, which is to share a block with the rest. */
+/* Size of a new block: just big enough, or larger when a source prints very
+ * much. A frame of the engine begins with the end of a line, and the rest of it
+ * should fit into the same block. */
 static size_t choose_cap(const struct hub *h, const struct hub_text *t)
 {
     size_t need = t->len + 1, more = 0;
 
     if (!is_same_source(h, t))
         return need;
-    if (is_same_time(h, t)) /* it is full */
+    if (is_same_time(h, t)) /* so it did not fit: the block is full */
         more = h->newest->cap * 2;
     else if (h->newest->used >= FLOOD_BYTES)
         more = h->newest->used;
@@ -301,7 +317,7 @@ static void append(struct block *b, const struct hub_text *t, size_t lines)
     b->text.lines += lines;
 }
 
-/* Nothing left to say and nobody to say it to. */
+/* Frees the hub once hub_free() was called and the last subscriber has gone. */
 static void free_if_over(struct hub *h)
 {
     struct name *name, *next;
@@ -316,14 +332,13 @@ static void free_if_over(struct hub *h)
     free(h);
 }
 
-/* ---- subscribers and their callbacks --------------------------------------
- */
+/* ---- subscribers and their callbacks ------------------------------------ */
 
 static void let_go(struct hub_sub *sub)
 {
-    struct block *b = sub->held;
+    struct block *b = sub->lent;
 
-    sub->held = NULL;
+    sub->lent = NULL;
     if (b != NULL && --b->readers == 0 && !b->in_ring)
         free(b);
 }
@@ -335,8 +350,9 @@ static void remove_sub(struct hub_sub *sub)
     free(sub);
 }
 
-/* Callbacks may subscribe, unsubscribe, put and free: while any runs the list
- * only grows, and is swept after the last. */
+/* A callback may subscribe, unsubscribe, put and free. While one runs,
+ * subscribers are only marked as gone; leave() removes them after the last
+ * callback. */
 static void enter(struct hub *h)
 {
     h->calling++;
@@ -354,18 +370,19 @@ static void leave(struct hub *h)
     free_if_over(h);
 }
 
-/* What `b` got from these places on is news for whoever waits for nothing. */
+/* Gives the new lines of `b` to a subscriber for which nothing waits; others
+ * come to them in order. */
 static void offer(struct hub_sub *sub, struct block *b, size_t from,
                   size_t from_line)
 {
-    if (sub->gone || sub->ahead.block != NULL || !wants(sub, b))
+    if (sub->gone || sub->pending.block != NULL || !wants(sub, b))
         return;
-    sub->ahead = (struct place){ b, from, from_line };
+    sub->pending = (struct place){ b, from, from_line };
 }
 
 static void wake(struct hub_sub *sub)
 {
-    if (sub->gone || sub->woken || sub->ahead.block == NULL)
+    if (sub->gone || sub->woken || sub->pending.block == NULL)
         return;
     sub->woken = true;
     sub->on_wake(sub->user);
@@ -374,15 +391,15 @@ static void wake(struct hub_sub *sub)
 void hub_begin(struct hub *h)
 {
     enter(h);
-    h->held_back++;
+    h->batches++;
 }
 
 void hub_commit(struct hub *h)
 {
     struct hub_sub *sub;
 
-    h->held_back--;
-    if (h->held_back == 0 && !h->ended) {
+    h->batches--;
+    if (h->batches == 0 && !h->ended) {
         DL_FOREACH (h->subs, sub)
             wake(sub);
         check_full(h);
@@ -442,7 +459,8 @@ static struct place last_lines(struct block *b, size_t count)
     return p;
 }
 
-/* The oldest kept lines this subscriber is to get. */
+/* Where a new subscriber begins: the oldest stored lines that its filter asks
+ * for. */
 static struct place first_kept(const struct hub *h, const struct hub_sub *sub,
                                const struct hub_filter *filter)
 {
@@ -476,14 +494,15 @@ struct hub_sub *hub_subscribe(struct hub *h, const struct hub_filter *filter,
     sub->patient = filter->patient;
     sub->live_from = h->seq + 1;
     h->sealed = true;
-    sub->ahead = first_kept(h, sub, filter);
-    sub->woken = sub->ahead.block != NULL; /* it pulls these unasked */
+    sub->pending = first_kept(h, sub, filter);
+    /* It pulls these without being woken. */
+    sub->woken = sub->pending.block != NULL;
     DL_APPEND(h->subs, sub);
     return sub;
 }
 
-/* The lines from `p` on, as a subscriber sees them. */
-static struct hub_text view(const struct place *p)
+/* The lines from `p` on, as hub_next() hands them out. */
+static struct hub_text lines_from(const struct place *p)
 {
     struct hub_text t = p->block->text;
 
@@ -495,7 +514,7 @@ static struct hub_text view(const struct place *p)
 
 const struct hub_text *hub_next(struct hub_sub *sub, uint64_t *lost)
 {
-    struct place p = sub->ahead;
+    struct place p = sub->pending;
 
     let_go(sub);
     *lost = 0;
@@ -505,15 +524,15 @@ const struct hub_text *hub_next(struct hub_sub *sub, uint64_t *lost)
     }
     *lost = sub->lost;
     sub->lost = 0;
-    sub->view = view(&p);
-    sub->ahead = first_wanted(sub, p.block->next);
+    sub->lent_text = lines_from(&p);
+    sub->pending = first_wanted(sub, p.block->next);
     sub->took = true;
     sub->stuck = false;
-    sub->held = p.block;
+    sub->lent = p.block;
     p.block->readers++;
     trim(sub->hub);
     check_full(sub->hub);
-    return &sub->view;
+    return &sub->lent_text;
 }
 
 void hub_unsubscribe(struct hub_sub *sub)
@@ -521,7 +540,7 @@ void hub_unsubscribe(struct hub_sub *sub)
     struct hub *h = sub->hub;
 
     sub->gone = true;
-    sub->ahead.block = NULL;
+    sub->pending.block = NULL;
     if (h->full)
         check_full(h);
     if (h->calling > 0)
@@ -539,8 +558,7 @@ void hub_hand_over(struct hub_sub *sub, hub_wake_cb on_wake, hub_end_cb on_end,
     sub->user = user;
 }
 
-/* ---- for error messages ----------------------------------------------------
- */
+/* ---- for error messages ------------------------------------------------- */
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -590,7 +608,7 @@ char *hub_last(const struct hub *h, const char *source, size_t count)
         count -= b->text.lines - first.skip_lines;
     }
     while (first.block != NULL) {
-        text = view(&first);
+        text = lines_from(&first);
         if (strcmp(text.source, source) == 0)
             add_lines(&out, &text);
         first = (struct place){ .block = first.block->next };

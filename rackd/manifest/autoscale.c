@@ -1,10 +1,12 @@
-/* `scale.autoscale`: v3's rules; nothing of it is kept. */
+/* Checks `scale.autoscale` by the rules of Convox v3. decode_scale() (scale.c)
+ * calls it. Nothing scales on a local rack, so only what scale.c must know for
+ * its own checks is handed back. */
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 static void decode_threshold(const struct at *at, void *out)
 {

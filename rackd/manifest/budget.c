@@ -1,11 +1,13 @@
-/* `budget` and `appSettings`: v3's rules; nothing of them is kept. */
+/* Checks `budget` and `appSettings` by the rules of Convox v3, when the
+ * manifest's top level is decoded. A local rack spends no money: nothing is
+ * stored. */
 #include <stdint.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/strv.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 struct budget {
     char *action, *webhook, *grace, *order, *recovery;
@@ -28,7 +30,8 @@ static void decode_amount(const struct at *at, void *out)
             node->type == NODE_INT ? (double)node->whole : node->real;
 }
 
-/* A Go duration: "1h30m", "90s", "1.5h"; seconds, or -1. */
+/* Seconds of a Go duration such as "1h30m", "90s" or "1.5h"; -1 when the text
+ * is none. */
 static double to_seconds(const char *text)
 {
     static const struct {
@@ -88,7 +91,8 @@ static void check_grace(const struct at *at, const char *text)
                  text);
 }
 
-/* One of two words; a third is kept back by upstream for `later`. */
+/* Accepts one of the first two words. The third is one that Convox reserves for
+ * the release named by `later`, and it gets an error of its own. */
 static void check_word(const struct at *at, const char *key, const char *text,
                        const char *const words[3], const char *later)
 {

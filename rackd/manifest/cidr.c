@@ -1,3 +1,5 @@
+/* Checks an IP range such as 10.0.0.0/16. Used while a load balancer's
+ * listeners (nlb.c) and whitelists (cloud.c) are decoded. */
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -5,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 enum cidr cidr_check(const char *text, char *canonical)
 {

@@ -1,11 +1,13 @@
-/* Keys without local meaning that upstream judges all the same. */
+/* Decoders of annotations, labels, deployment and balancers: keys that mean
+ * nothing on a local rack. The Convox loaders still refuse wrong values there,
+ * so a file that passes here must not fail on a real rack later. */
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 static void check_annotation(const struct at *at, void *out)
 {
@@ -22,7 +24,7 @@ static void check_annotation(const struct at *at, void *out)
                           "annotation value is not a string: %.100s",
                           entry->key->text);
         }
-    } else if (!at_is_words(at)) {
+    } else if (!at_is_string(at)) {
         at_wrong(at, "KEY=VALUE or a map of text");
     } else if (strchr(node->text, '=') == NULL) {
         at_error(at, "invalid annotation format: %.100s (KEY=VALUE)",
@@ -35,7 +37,8 @@ void decode_annotations(const struct at *at, void *out)
     decode_list(at, "a list of KEY=VALUE", check_annotation, out);
 }
 
-/* v2 knew no labels, and its files hold lists of them. */
+/* Reserved label keys are an error, as in v3. v2 has no labels: files written
+ * for it hold a list here, which is let through. */
 void decode_labels(const struct at *at, void *out)
 {
     static const char *const reserved[] = { "system", "rack",    "app",
@@ -68,7 +71,8 @@ static void decode_maximum(const struct at *at, void *out)
     d->has_maximum = true;
 }
 
-/* v2 lets a maximum be under 100, v3 does not: a warning is what is left. */
+/* V2 accepts a maximum below 100 and v3 does not. Both kinds of file must load,
+ * so it is only a warning here. */
 void decode_deployment(const struct at *at, void *out)
 {
     static const struct decode_key keys[] = {
@@ -102,7 +106,8 @@ void decode_deployment(const struct at *at, void *out)
                  name);
 }
 
-/* An address of either kind and a mask. */
+/* A whitelist may hold IPv4 and IPv6 ranges, and need not be in canonical
+ * form. */
 static bool is_cidr(const char *text)
 {
     char canonical[CIDR_MAX];
@@ -121,7 +126,7 @@ static void check_cidr(const struct at *at)
 static void check_range(const struct at *at, void *out)
 {
     (void)out;
-    if (!at_is_words(at))
+    if (!at_is_string(at))
         at_wrong(at, "a CIDR range");
     else
         check_cidr(at);

@@ -1,11 +1,13 @@
-/* `build`, `initContainer`, `lifecycle` and `securityContext`. */
+/* Decoders of `build`, `initContainer`, `lifecycle` and `securityContext`: the
+ * keys of a service that shape its image or container. The table in service.c
+ * calls them. */
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 #define SERVICE(member) offsetof(struct manifest_service, member)
 
@@ -19,7 +21,7 @@ void decode_build(const struct at *at, void *out)
     };
     struct manifest_service *s = out;
 
-    if (at_is_words(at))
+    if (at_is_string(at))
         decode_text(at, &s->build_path);
     else
         decode_map(at, "a path or a map of path and manifest", keys, s);
@@ -103,7 +105,7 @@ static void decode_seccomp(const struct at *at, void *out)
     const char *text = at->node->kind == NODE_SCALAR ? at->node->text : "";
 
     (void)out;
-    if (!at_is_text(at))
+    if (!at_is_scalar(at))
         at_wrong(at, "RuntimeDefault or Unconfined");
     else if (strcmp(text, "Localhost") == 0)
         at_error(at,
@@ -118,7 +120,8 @@ static void decode_seccomp(const struct at *at, void *out)
                  at_owner(at), at_shown(at));
 }
 
-/* What is not kept in the service but judged with what is. */
+/* RunAsNonRoot is not stored: it only contradicts a runAsUser of 0. The map is
+ * searched for that key, because keys may come in any order. */
 static void decode_non_root(const struct at *at, void *out)
 {
     const struct node *map = at->up->node;

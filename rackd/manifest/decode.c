@@ -1,3 +1,6 @@
+/* The table-driven decoder and the decoders of plain values. manifest.c starts
+ * it at the top of the file; every other file of this room hands it the table
+ * of one kind of map. Errors are collected, and decoding goes on after each. */
 #include "manifest/decode.h"
 
 #include <limits.h>
@@ -10,6 +13,7 @@
 #include "base/vec.h"
 #include "manifest/nearest.h"
 
+/* Writes "services.web.nlb[0].port". The root has no key and is left out. */
 static void add_path(const struct at *at, struct str *out)
 {
     const struct at *way[NODE_DEPTH_MAX];
@@ -92,8 +96,8 @@ static const struct decode_key *find_key(const struct decode_key *keys,
     return NULL;
 }
 
-/* What holds anchors for others, and what begins with x-, is there on
- * purpose. */
+/* A map that carries an anchor, or whose key begins with x-, is meant for
+ * aliases: no warning. */
 static void unknown_key(const struct at *at, const struct decode_key *keys)
 {
     const char *nearest = NULL;
@@ -111,6 +115,7 @@ static void unknown_key(const struct at *at, const struct decode_key *keys)
               nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
 }
 
+/* The path is only worth its memory while the list of warnings has room. */
 static void note_cloud(const struct at *at)
 {
     cleanup_free char *path = NULL;
@@ -181,6 +186,8 @@ bool decode_list(const struct at *at, const char *want, decode_fn item,
     return true;
 }
 
+/* False when this entry is to be skipped. Convox requires that names are
+ * strings or numbers; its wording of the error names Go types. */
 static bool check_named_key(const struct at *map,
                             const struct node_entry *entry)
 {
@@ -230,12 +237,12 @@ bool decode_named(const struct at *at, const char *want, decode_fn item,
     return true;
 }
 
-bool at_is_text(const struct at *at)
+bool at_is_scalar(const struct at *at)
 {
     return at->node->kind == NODE_SCALAR && at->node->type != NODE_NULL;
 }
 
-bool at_is_words(const struct at *at)
+bool at_is_string(const struct at *at)
 {
     return at->node->kind == NODE_SCALAR && at->node->type == NODE_TEXT;
 }
@@ -249,7 +256,7 @@ void decode_text(const struct at *at, void *out)
 {
     char **text = out;
 
-    if (!at_is_text(at)) {
+    if (!at_is_scalar(at)) {
         at_wrong(at, "text");
         return;
     }
@@ -261,7 +268,7 @@ static void add_text(const struct at *at, void *out)
 {
     if (node_is_null(at->node))
         return;
-    if (!at_is_text(at))
+    if (!at_is_scalar(at))
         at_wrong(at, "text");
     else
         strv_add(out, at->node->text);
@@ -291,7 +298,8 @@ static bool to_long(const struct at *at, long min, long max, long *out)
         return false;
     }
     whole = node->type == NODE_INT ? (double)node->whole : node->real;
-    /* Written so that a NaN is out of range. */
+    /* This form of the condition also refuses a NaN, which compares false with
+     * everything. */
     if (!(whole >= (double)min && whole <= (double)max)) {
         cleanup_free char *path = at_path(at);
 
@@ -330,7 +338,7 @@ static void add_word(const struct at *at, void *out)
 {
     cleanup_free char *got = NULL;
 
-    if (at_is_words(at)) {
+    if (at_is_string(at)) {
         strv_add(out, at->node->text);
         return;
     }
@@ -339,7 +347,7 @@ static void add_word(const struct at *at, void *out)
              "unknown type for %s command: each item of the list must be "
              "text, not %s%s",
              strcmp(at->up->key, "command") == 0 ? "service" : at->up->key, got,
-             at_is_text(at) ? " (use quotes)" : "");
+             at_is_scalar(at) ? " (use quotes)" : "");
 }
 
 void decode_command(const struct at *at, void *out)
@@ -349,7 +357,7 @@ void decode_command(const struct at *at, void *out)
     free(command->text);
     strv_release(&command->argv);
     *command = (struct manifest_command){ 0 };
-    if (at_is_text(at)) {
+    if (at_is_scalar(at)) {
         command->set = at->node->text[0] != '\0';
         if (command->set)
             command->text = xstrdup(at->node->text);
@@ -384,7 +392,7 @@ void decode_an_int(const struct at *at, void *out)
 void decode_a_text(const struct at *at, void *out)
 {
     (void)out;
-    if (!at_is_text(at))
+    if (!at_is_scalar(at))
         at_wrong(at, "text");
 }
 

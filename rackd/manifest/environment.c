@@ -1,17 +1,22 @@
-/* `environment` lists: KEY, KEY=default, and * for everything. */
+/* Decodes `environment` lists, whose items are KEY (required), KEY=default or *
+ * (everything). The top-level list is put in front of every service's own when
+ * the whole file has been read. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
-/* The top-level list stands in every service: the product of both, counted
- * like nodes, may not be more than this. */
+/* The top-level list is copied into every service. A small file with long lists
+ * and many services could ask for gigabytes, so the product is limited. It
+ * counts as nodes do: one for an item and one for every 32 bytes. */
 #define COMBINED_MAX ((size_t)1000000)
 
-/* A map in the list, `- KEY: value`, is the commonest mistake. */
+/* `- KEY: value` is a map, not KEY=VALUE. It is the most common mistake in
+ * these lists. Convox drops such an item silently; here a warning says what to
+ * write. */
 static void warn_dropped(const struct at *at)
 {
     const struct node *node = at->node;
@@ -53,7 +58,7 @@ static void add_item(const struct at *at, void *out)
     struct manifest_env *item;
     size_t len;
 
-    if (!at_is_words(at)) {
+    if (!at_is_string(at)) {
         warn_dropped(at);
         return;
     }
@@ -68,8 +73,8 @@ static void add_item(const struct at *at, void *out)
     item->pos = at->node->pos;
 }
 
-/* One level of lists in the list is taken as if its items stood here: that
- * is what an alias in the middle of a list gives. */
+/* An alias in the middle of a list gives a list within the list. Its items
+ * count as if they were written here, one level deep. */
 static void add_items(const struct at *at, void *out)
 {
     if (at->node->kind == NODE_LIST)

@@ -1,14 +1,16 @@
-/* `health`, `liveness` and `startupProbe`. */
+/* Decoders of `health`, `liveness` and `startupProbe`, and their defaults.
+ * service.c calls the decoders for the keys and health_finish() when the
+ * service is read. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 #define CHECK(member) offsetof(struct manifest_check, member)
 
-/* Members of `health` of a wrong type are ignored by the Convox loaders; we
- * say so, but load the file too. */
+/* The Convox loaders ignore members of `health` that have a wrong type. The
+ * file loads here too, with a warning. */
 static void lax_seconds(const struct at *at, void *out)
 {
     if (at->node->kind == NODE_SCALAR && at->node->type == NODE_INT)
@@ -19,7 +21,7 @@ static void lax_seconds(const struct at *at, void *out)
 
 static void lax_text(const struct at *at, void *out)
 {
-    if (at_is_words(at))
+    if (at_is_string(at))
         decode_text(at, out);
     else
         at_ignored(at, "text");
@@ -48,7 +50,7 @@ void decode_health(const struct at *at, void *out)
         "a path or a map of path, grace, interval, timeout and disable";
     struct manifest_check *check = out;
 
-    if (at_is_words(at))
+    if (at_is_string(at))
         decode_text(at, &check->path);
     else
         decode_map(at, want, keys, check);
@@ -103,8 +105,9 @@ static void fill_check(struct manifest_check *check,
     fill(&check->failure_threshold, from->failure_threshold);
 }
 
-/* There is no check without a port to ask; a startup probe takes what it was
- * not given from liveness. */
+/* Fills in the defaults. A service without a port has no health check, since
+ * there is nothing to ask. What a startup probe was not given it takes from
+ * liveness, as in v3. */
 void health_finish(struct manifest_service *s)
 {
     static const struct manifest_check liveness = { .grace = 10,

@@ -1,3 +1,7 @@
+/* manifest_load(): text to struct. api/input.c calls it for every command that
+ * reads convox.yml. It runs the passes in order: interpolate (source.c), parse
+ * (parse.c), decode the top level, then look up the names that were referred
+ * to. */
 #include "manifest/manifest.h"
 
 #include <string.h>
@@ -6,7 +10,7 @@
 #include "base/utf8.h"
 #include "manifest/decode.h"
 #include "manifest/node.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 #include "manifest/source.h"
 
 static void decode_services(const struct at *at, void *out)
@@ -44,7 +48,7 @@ static const struct decode_key top_keys[] = {
     { 0 },
 };
 
-/* False when there is nothing that could be looked at. */
+/* False when the root is not a map, so that there is no manifest to return. */
 static bool decode_top(struct load *load, const struct node *root)
 {
     struct at at = { .load = load, .node = root };
@@ -76,8 +80,9 @@ static bool read_all(struct load *load, const char *text, size_t len)
     return ok;
 }
 
-/* Names come from the file: a "\\e[2J" among them is not for a terminal, nor
- * is a character that a limit cut in two. */
+/* Messages quote names from the file. An escape sequence in one ("\\e[2J") must
+ * not reach the terminal, and a length limit may have cut a UTF-8 character in
+ * two: such bytes become "?". */
 static void make_printable(char *text)
 {
     size_t left = strlen(text), n;
@@ -86,7 +91,8 @@ static void make_printable(char *text)
         n = utf8_len(text, left);
         if (n == 1 && (unsigned char)*text >= 0x20 && *text != 0x7f)
             continue;
-        /* 0xc2 0x80 to 0x9f are controls as well. */
+        /* U+0080 to U+009F (0xc2 0x80 to 0xc2 0x9f) are control characters
+         * too. */
         if (n > 1 &&
             !(n == 2 && *text == '\xc2' && (unsigned char)text[1] < 0xa0))
             continue;
@@ -95,7 +101,8 @@ static void make_printable(char *text)
     }
 }
 
-/* Warnings and notes after the errors, which the list's limit may not eat. */
+/* Adds the warnings and notes after the errors: the list has a limit, and what
+ * it drops must not be an error. Dropped ones are still counted. */
 static void hand_over(struct diags *warnings, struct diags *diags)
 {
     size_t lost_warnings = warnings->warnings, lost_notes = warnings->notes;

@@ -1,19 +1,19 @@
 /*
  * manifest -- convox.yml as a struct.
  *
- * Text and environment in, a tree or a list of located errors out; no files,
- * no clock, no loop. It accepts the union of what the Convox v2 and v3
- * loaders accept.
+ * Pure: text and environment go in, and a tree or a list of errors with their
+ * places comes out. It reads no files, no clock and no network. It accepts the
+ * union of what the Convox v2 and v3 loaders accept.
  *
  *     struct manifest *m = manifest_load(text, len, &env, &diags);
  *     if (m == NULL || diags.errors > 0) ... print diags ...
  *     manifest_free(m);
  *
- * All errors are collected; a manifest that has some is still returned when
- * its shape could be read (callers must look at diags->errors), NULL only
- * when there is nothing to look at (a YAML syntax error). Every default is
- * filled in, so nobody downstream asks "was it set?" unless a field says so.
- * The tree owns all its strings and is freed by one call.
+ * All errors are collected. A manifest with errors is still returned when its
+ * shape could be read, so callers must look at diags->errors; NULL is returned
+ * only when there is nothing to look at (a YAML syntax error). Every default is
+ * filled in: nobody further on asks "was it set?", unless the comment of a
+ * field says so. The tree owns all its strings; manifest_free() frees it.
  */
 #ifndef MANIFEST_MANIFEST_H
 #define MANIFEST_MANIFEST_H
@@ -26,13 +26,13 @@
 
 struct env;
 
-/* A larger file is refused before it is parsed. */
+/* Bytes. A larger file is refused before it is parsed. */
 #define MANIFEST_MAX ((size_t)4 << 20)
 
 /* One item of an `environment` list. */
 struct manifest_env {
     char *key;   /* "*": all of the app's environment */
-    char *value; /* the default; NULL: required */
+    char *value; /* the default; NULL: the key is required */
     struct diag_pos pos;
 };
 
@@ -52,7 +52,7 @@ struct manifest_port {
     int port;       /* 0: none */
     char *scheme;   /* `port`: "http", "https", "grpc", ...; else NULL */
     char *protocol; /* `ports`, agent, nlb: "tcp" or "udp"; else NULL */
-    int published;  /* nlb: the listener's port; else 0 */
+    int published;  /* nlb: the port of the load balancer; else 0 */
     struct diag_pos pos;
 };
 
@@ -76,7 +76,7 @@ struct manifest_volume {
     struct diag_pos pos;
 };
 
-/* One of volumeOptions. */
+/* One entry of `volumeOptions`. */
 struct manifest_volume_option {
     enum { VOLUME_EMPTY_DIR, VOLUME_AWS_EFS, VOLUME_AZURE_FILES } kind;
     char *id, *mount_path;
@@ -100,12 +100,14 @@ struct manifest_config_mounts {
 
 struct manifest_command {
     bool set;
-    char *text;       /* a string: shell or words is the plan's decision */
-    struct strv argv; /* a list */
+    /* Given as a string: the plan splits it or runs a shell. */
+    char *text;
+    struct strv argv; /* given as a list */
 };
 
 struct manifest_pull_secret {
-    /* passwordEnv is resolved; NULL: it is not set (warned of) */
+    /* PasswordEnv has been looked up; password is NULL when that variable is
+     * not set, which a warning has said. */
     char *registry, *username, *password;
 };
 
@@ -113,14 +115,15 @@ struct manifest_service {
     char *name;
     struct diag_pos pos;
 
-    char *image;          /* NULL: built */
+    char *image;          /* NULL: the image is built */
     char *build_path;     /* "." by default; NULL when `image` is given */
     char *build_manifest; /* "Dockerfile" by default, relative to the path */
     struct strv build_args;
 
     struct manifest_command command;
-    char *test;                       /* or NULL */
-    struct manifest_envs environment; /* the top-level list's items first */
+    char *test; /* or NULL */
+    /* Begins with the items of the top-level list. */
+    struct manifest_envs environment;
 
     struct {
         struct manifest_use *v;
@@ -130,7 +133,7 @@ struct manifest_service {
 
     struct manifest_port port;   /* routed; port.port 0: none */
     struct manifest_ports ports; /* `ports`, agent ports: internal only */
-    struct manifest_ports nlb;   /* published as they are */
+    struct manifest_ports nlb;   /* each published at its own number */
     bool internal, internal_router;
     struct strv domains;
 
@@ -203,8 +206,9 @@ struct manifest_config {
 };
 
 struct manifest {
-    struct strv used; /* keys of the app's environment that the file itself
-                         takes: set ones in ${NAME}, and passwordEnv */
+    /* Keys of the app's environment that the file itself uses: in ${NAME}
+     * (those that are set) and in passwordEnv. */
+    struct strv used;
     struct manifest_envs environment; /* the top-level list */
     struct {
         struct manifest_service *v;
@@ -224,11 +228,10 @@ struct manifest {
     } configs;
 };
 
-/*
- * `text` is the file as it is on disk; `env` the app's environment, used for
- * ${NAME} and for passwordEnv. Required environment is NOT judged here (a
- * linked resource may satisfy it): that is plan's.
- */
+/* `text` is the file as it is on disk. `env` is the app's environment; it is
+ * used for ${NAME} and passwordEnv, and may be NULL. Both are borrowed for the
+ * call. Whether a required variable is present is not checked here but by the
+ * plan, since a linked resource may provide it. */
 struct manifest *manifest_load(const char *text, size_t len,
                                const struct env *env, struct diags *diags);
 

@@ -1,3 +1,5 @@
+/* A hash set of names. The lookups of references and duplicates use it while a
+ * manifest is loaded. */
 #include "manifest/names.h"
 
 #include <stdint.h>

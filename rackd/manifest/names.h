@@ -1,7 +1,6 @@
-/*
- * names -- a set of names, each with a number of the caller's, so that no
- * check of ours is quadratic in what a file may hold.
- */
+/* Names -- a set of names, each with a number chosen by the caller. Looking
+ * names up here keeps checks linear: a manifest may hold tens of thousands of
+ * names, and comparing each with each would take minutes. */
 #ifndef MANIFEST_NAMES_H
 #define MANIFEST_NAMES_H
 
@@ -14,7 +13,8 @@ struct names {
 
 #define NAMES_NEW ((size_t)-1)
 
-/* NAMES_NEW when `name` was not there; else the number it came with. */
+/* Adds `name` (copied). NAMES_NEW when it was not in the set, else the number
+ * it was added with. */
 size_t names_add(struct names *set, const char *name, size_t number);
 
 bool names_has(const struct names *set, const char *name);

@@ -1,4 +1,4 @@
-/* nearest -- what a misspelt key was meant to be. */
+/* Nearest -- what a misspelt key was meant to be. */
 #ifndef MANIFEST_NEAREST_H
 #define MANIFEST_NEAREST_H
 

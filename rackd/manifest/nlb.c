@@ -1,4 +1,6 @@
-/* `nlb`: raw TCP listeners, checked with the rules of v2. */
+/* Decodes `nlb`: TCP ports that a load balancer would publish, and that this
+ * machine publishes at the same number. The checks, their order and their
+ * wording are those of Convox v2. */
 #include <regex.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,15 +10,15 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 #define PORTS 65536
 
-/* Who took a port, as services are read one after the other; 0: nobody, else
- * the service's place in the manifest + 1. */
+/* Which service has which port, filled as services are read in order. A service
+ * is its index in the manifest plus 1; 0 means nobody. */
 struct load_nlb {
     size_t owner[PORTS];
-    int container[PORTS]; /* what its owner has behind it */
+    int container[PORTS]; /* the containerPort of that listener */
     size_t inner[PORTS];  /* the last service with that containerPort */
 };
 
@@ -55,13 +57,14 @@ static bool is_arn(const char *text)
     return found;
 }
 
-/* One range of allow_cidr; `seen` is this listener's. */
+/* Checks one range of allow_cidr; `seen` has the ranges of this listener so
+ * far. */
 static void check_range(const struct at *at, int port, struct names *seen)
 {
     const char *name = at_owner(at), *text = at->node->text;
     char canonical[CIDR_MAX];
 
-    if (!at_is_text(at)) {
+    if (!at_is_scalar(at)) {
         at_wrong(at, "an IPv4 CIDR range such as 10.0.0.0/16");
         return;
     }
@@ -106,6 +109,8 @@ static void add_range(const struct at *at, void *out)
     check_range(at, ranges->port, &ranges->seen);
 }
 
+/* Allow_cidr is checked in a second pass, because its messages name the port,
+ * which may come after it in the map. */
 static void check_ranges(const struct at *at, int port)
 {
     struct ranges ranges = { .port = port };
@@ -126,7 +131,8 @@ static void check_ranges(const struct at *at, int port)
     names_release(&ranges.seen);
 }
 
-/* In upstream's order, as only the first is told of. True when all is well. */
+/* Reports the first thing that is wrong, in the order of the Convox loader.
+ * True when nothing is. */
 static bool check_listener(const struct at *at, const struct listener *l)
 {
     const char *name = at_owner(at);
@@ -169,7 +175,8 @@ static bool check_listener(const struct at *at, const struct listener *l)
     return false;
 }
 
-/* Does the listener clash with one of this service's or of another's? */
+/* False, after an error, when the port is taken by another listener of this
+ * service or of another one. */
 static bool check_taken(const struct at *at, const struct listener *l)
 {
     struct load *load = at->load;

@@ -1,3 +1,6 @@
+/* The tree of YAML values: its memory, and `<<` (merge keys). parse.c builds
+ * the tree; the decoders read it. Nodes live in a pool, since an alias makes
+ * one node the child of several. */
 #include "manifest/node.h"
 
 #include <stdint.h>
@@ -85,7 +88,7 @@ char *node_describe(const struct node *node)
     return xasprintf("the text \"%.60s\"", text);
 }
 
-/* Which entry holds a key, while a map is put together. */
+/* Index of the entry that holds a key, while a map is put together. */
 struct slot {
     const char *key;
     size_t place;
@@ -97,6 +100,9 @@ struct merge {
     struct slot *index;
 };
 
+/* Appends an entry. An earlier entry of the same key stays in the list but is
+ * hidden; when neither came from `<<`, it remembers the second key, so that a
+ * warning can name both places. */
 static void put(struct merge *merge, struct node_entry entry)
 {
     struct node *map = merge->map;
@@ -132,7 +138,9 @@ static void put_map(struct merge *merge, const struct node *from)
     }
 }
 
-/* `<<: *base` or `<<: [*a, *b]`, where a's keys win over b's. */
+/* Adds the entries of `<<: *base`, or of `<<: [*a, *b]`. Of a list the last map
+ * goes first, since a later entry hides an earlier one and the keys of *a are
+ * to win. */
 static void put_merged(struct merge *merge, const struct node *value,
                        struct diags *errors)
 {
@@ -157,7 +165,9 @@ static bool is_merge_key(const struct node *key)
     return strcmp(key->text, "<<") == 0;
 }
 
-/* Few keys and no `<<`, as nearly all maps are: no index is worth it. */
+/* The shortcut for nearly all maps, which have few keys and no `<<`: comparing
+ * each key with each is faster than a hash table. False when the map is not of
+ * that kind. */
 static bool merge_small(struct node *map)
 {
     struct node_entry *own = map->entries.v;

@@ -1,4 +1,6 @@
-/* libyaml's events to nodes, with every limit checked while they come. */
+/* Node_parse(): reads YAML with libyaml (0.2) and builds the tree from its
+ * events. manifest.c calls it after interpolation. All limits are checked as
+ * events come, so that a hostile file is refused before it takes memory. */
 #include <stdint.h>
 #include <string.h>
 #include <uthash.h>
@@ -15,10 +17,10 @@ struct anchor {
     UT_hash_handle hh;
 };
 
-/* A list or map that is being read. */
+/* A list or map whose end has not been read yet. */
 struct frame {
     struct node *node;
-    struct node *key; /* map: waits for its value */
+    struct node *key; /* in a map: the key whose value comes next */
 };
 
 struct parse {
@@ -30,12 +32,13 @@ struct parse {
     struct frame frames[NODE_DEPTH_MAX];
     size_t depth;
     struct node *root;
-    size_t expanded;      /* weight of all there is, aliases written out */
-    size_t chars, offset; /* a character's index and its byte offset */
+    size_t expanded;      /* values so far, with aliases written out */
+    size_t chars, offset; /* the last place converted by to_offset() */
 };
 
-/* libyaml counts characters, we count bytes. Marks nearly always advance, so
- * that going on from the last one makes this linear. */
+/* Libyaml gives places in characters; we need bytes. Its marks nearly always
+ * move forward, so counting on from the last one keeps the whole conversion
+ * linear. */
 static size_t to_offset(struct parse *p, size_t index)
 {
     const char *text = str_c(&p->src->text);
@@ -62,7 +65,8 @@ static int fail(struct parse *p, struct diag_pos pos, const char *text)
     return -1;
 }
 
-/* What libyaml says, and what it most often means. */
+/* An advice that fits the wording of libyaml 0.2 and the character where it
+ * stopped; "" for none. */
 static const char *explain(const char *problem, char at)
 {
     if (at == '\t')
@@ -79,8 +83,9 @@ static const char *explain(const char *problem, char at)
     return "";
 }
 
-/* The error is where reading stopped; at the end of the file that is a place
- * nobody sees, so go back to the last thing written. */
+/* The error is shown where reading stopped. At the end of the file that is a
+ * place where nothing is written, so the last character before it is shown
+ * instead. */
 static size_t error_offset(struct parse *p)
 {
     const char *text = str_c(&p->src->text);
@@ -124,7 +129,7 @@ static void find_anchor(struct parse *p, const char *name, struct anchor **out)
     HASH_FIND_STR(p->anchors, name, *out);
 }
 
-/* A name may be given again; aliases mean the last one. */
+/* An anchor name may be used again; aliases then mean the latest node. */
 static void add_anchor(struct parse *p, const yaml_char_t *name,
                        struct node *node)
 {
@@ -164,7 +169,7 @@ static void put_entry(struct parse *p, struct frame *frame, struct node *value)
     entry->value = value;
 }
 
-/* Hand a finished value to the list or map it stands in. */
+/* Adds a finished value to the list or map that encloses it. */
 static int put(struct parse *p, struct node *node)
 {
     struct frame *frame;
@@ -293,7 +298,7 @@ static int on_event(struct parse *p, const yaml_event_t *event)
     }
 }
 
-/* Until the end (1) or an error (-1). */
+/* Reads events until the end (1) or an error (-1). */
 static int run(struct parse *p)
 {
     yaml_event_t event;

@@ -1,4 +1,5 @@
-/* `port`, `ports` and `agent`. */
+/* Decoders of `port`, `ports` and `agent`, which the table in service.c calls,
+ * and of the ports of health checks. */
 #include <ctype.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 #define PORT_WANT "a port, SCHEME:PORT or a map of port and scheme"
 
@@ -28,7 +29,7 @@ static bool in_range(const struct at *at, long long port)
     return false;
 }
 
-/* A whole number that is not text like "3000/http". */
+/* Reads a port from its digits; false after an error. */
 static bool to_port(const struct at *at, const char *digits, const char *want,
                     int *out)
 {
@@ -172,7 +173,8 @@ void decode_ports(const struct at *at, void *out)
     decode_list(at, "a list of PORT or PORT/udp", add_internal, out);
 }
 
-/* v2: {ports: [8125/udp]}, and a map of any kind means yes. v3: a bool. */
+/* In v2 a map of any content means yes, and may list ports ({ports:
+ * [8125/udp]}); in v3 it is a bool. */
 void decode_agent(const struct at *at, void *out)
 {
     static const struct decode_key keys[] = {
@@ -197,7 +199,7 @@ void decode_agent(const struct at *at, void *out)
     }
 }
 
-/* The routed port is not internal as well. */
+/* A port listed in both `port` and `ports` is the routed one only. */
 void port_finish(struct manifest_service *s)
 {
     size_t kept = 0;

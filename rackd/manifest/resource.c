@@ -1,4 +1,6 @@
-/* Resources, their use by services, timers, and configs. */
+/* Decoders of `resources`, of a service's use of them, of `timers` and of
+ * `configs`. Which resource types exist is not known here: the plan checks
+ * that. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -7,11 +9,12 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 #define RESOURCE(member) offsetof(struct manifest_resource, member)
 
-/* Raw text: `version: 10.10` is not 10.1. */
+/* Options are stored as written, since `version: 10.10` read as a number would
+ * become 10.1. */
 static void decode_option(const struct at *at, struct manifest_resource *r)
 {
     struct manifest_option *option;
@@ -98,7 +101,7 @@ static void add_use(const struct at *at, void *out)
 
     if (node_is_null(at->node))
         return;
-    if (!at_is_text(at)) {
+    if (!at_is_scalar(at)) {
         at_wrong(at, "RESOURCE or RESOURCE:VARIABLE");
         return;
     }
@@ -143,7 +146,8 @@ static size_t count_fields(const char *text)
     }
 }
 
-/* A lone ? is v2's way to say *; v3 takes it, but not "?/5". */
+/* V2 writes ? for *, and v3 accepts a ? that is a whole field. Something like
+ * "?/5" is an error in both. */
 static bool has_odd_question(const char *text)
 {
     for (;;) {

@@ -1,4 +1,6 @@
-/* What a scalar is: YAML 1.1, as far as yaml.v2 goes. */
+/* Decides whether a scalar is null, bool, int, float or text, by the rules of
+ * yaml.v2 (YAML 1.1 with its exceptions). parse.c calls node_resolve() for
+ * every scalar. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -38,7 +40,8 @@ static bool to_bool(const char *text, bool *out)
     return *out || is_one_of(text, no);
 }
 
-/* Digits of `base` only, at least one; an overflow is no int. */
+/* Reads digits of `base` only, at least one. What overflows a long long is not
+ * an int (it becomes a float or text). */
 static bool to_digits(const char *text, int base, bool minus, long long *out)
 {
     char *end;
@@ -71,7 +74,8 @@ static bool to_whole(const char *text, long long *out)
     return to_digits(digits, 10, minus, out);
 }
 
-/* [-+]?DIGITS?[.]?DIGITS([eE][-+]?DIGITS)? and the names of infinity. */
+/* Reads [-+]?DIGITS?[.]?DIGITS([eE][-+]?DIGITS)? and the YAML names of infinity
+ * and NaN; strtod() alone would also take "inf" and hexadecimal. */
 static bool to_real(const char *text, double *out)
 {
     static const char *const names[] = { ".inf",  ".Inf",  ".INF",  "+.inf",
@@ -93,7 +97,8 @@ static bool to_real(const char *text, double *out)
     return *end == '\0';
 }
 
-/* 1_000 is 1000. The text is short: numbers are. */
+/* Underscores are skipped: 1_000 is 1000. What has more digits than the buffer
+ * is not a number but text. */
 static bool to_number(struct node *scalar)
 {
     char digits[64];

@@ -1,13 +1,15 @@
-/* `scale`: how many, and how large. What runs here is the minimum. */
+/* Decodes `scale`: how many replicas, and their size. A local rack does not
+ * scale, so it runs the minimum; all else is checked by the rules of v2 and
+ * v3. */
 #include <limits.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
-/* More containers of one service no laptop holds. */
+/* No laptop runs more containers of one service. */
 #define COUNT_MAX 1000
 
 struct count {
@@ -18,7 +20,7 @@ struct count {
 struct scale {
     struct count count;
     bool has_min, has_max;
-    int min, max; /* v3's, they win over count */
+    int min, max; /* v3's keys; they win over `count` */
     int cpu, memory, cpu_limit, memory_limit;
     bool has_keda;
     int gpus;
@@ -58,7 +60,7 @@ static void decode_bound(const struct at *at, void *out)
     const struct node *node = at->node;
     long n;
 
-    if (at_is_words(at) && str_to_long(node->text, INT_MIN, INT_MAX, &n))
+    if (at_is_string(at) && str_to_long(node->text, INT_MIN, INT_MAX, &n))
         *(int *)out = (int)n;
     else if (node->kind == NODE_SCALAR && node->type == NODE_INT)
         decode_int(at, out);
@@ -86,7 +88,7 @@ static void decode_count(const struct at *at, void *out)
         *count = (struct count){ .given = true };
         at_warn(at, "service %.100s: an empty scale runs 0 of it, as in Convox",
                 at_owner(at));
-    } else if (!at_is_words(at) || !count_of_text(at->node->text, count)) {
+    } else if (!at_is_string(at) || !count_of_text(at->node->text, count)) {
         wrong_count(at);
     }
 }
@@ -107,7 +109,8 @@ static void decode_max(const struct at *at, void *out)
     decode_bound(at, &scale->max);
 }
 
-/* Convox ignores what is no whole number here; so do we, aloud. */
+/* Convox silently ignores a size that is not a whole number; here a warning
+ * says so. */
 static void decode_size(const struct at *at, void *out)
 {
     if (at->node->kind == NODE_SCALAR && at->node->type == NODE_INT)
@@ -159,7 +162,7 @@ static void decode_cooldown(const struct at *at, void *out)
     (void)out;
     if (at->node->kind == NODE_MAP)
         decode_map(at, "", keys, NULL);
-    else if (!at_is_text(at) || !str_to_long(at->node->text, 0, INT_MAX, &n))
+    else if (!at_is_scalar(at) || !str_to_long(at->node->text, 0, INT_MAX, &n))
         at_wrong(at, "a number or a map of up and down");
 }
 
@@ -193,8 +196,8 @@ static const struct decode_key scale_keys[] = {
     { 0 },
 };
 
-/* The count in force: min and max, else count, else 1; with autoscale and
- * neither given, v3 means 0 to 10. */
+/* The count that applies: min and max, else count, else 1. With autoscale and
+ * none of them, v3 means 0 to 10. */
 static struct count effective(const struct scale *scale)
 {
     struct count c = scale->count;
@@ -269,7 +272,8 @@ static void check_limits(const struct at *at, const struct scale *scale)
                  at_owner(at));
 }
 
-/* Keys come in any order: look whether the service is an agent. */
+/* The keys of a service come in any order, so `agent` may not have been decoded
+ * yet: look at the node itself. */
 static bool is_agent(const struct node *service)
 {
     for (size_t i = 0; i < service->entries.len; i++) {
@@ -298,7 +302,8 @@ static void finish(const struct at *at, const struct scale *scale,
         if (scale->autoscale.given)
             check_autoscale(at, scale, c);
     }
-    /* Nothing here wakes a service that was let sleep by default only. */
+    /* Nothing on a local rack wakes a service up again. One that would sleep
+     * only because autoscale starts at 0 runs once; an explicit 0 stays 0. */
     if (c.min == 0 && scale->autoscale.given && !scale->has_min &&
         !scale->count.given)
         c.min = 1;

@@ -1,4 +1,5 @@
-/* `imagePullSecrets`: who may pull from where. No message names a password. */
+/* Decodes `imagePullSecrets`: logins for registries. No message may contain a
+ * password. */
 #include <ctype.h>
 #include <string.h>
 
@@ -7,13 +8,14 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 struct secret {
     char *registry, *username, *password, *password_env;
 };
 
-/* Labels of letters, digits and inner dashes, and a port. */
+/* True for a host name (labels of lowercase letters, digits and inner dashes)
+ * with or without a port. */
 static bool is_host(const char *text)
 {
     const char *s = text;
@@ -53,7 +55,7 @@ static const char *wrong_registry(const char *registry)
     return is_host(registry) ? NULL : "is not a valid registry hostname";
 }
 
-/* One error is enough for one secret, as upstream does it. */
+/* Reports at most one error per secret, as the Convox loader does. */
 static bool check_secret(const struct at *at, const struct secret *secret)
 {
     const char *name = at_owner(at), *why;
@@ -103,7 +105,7 @@ static void resolve_password(const struct at *at, struct secret *secret)
         strv_add(&at->load->m->used, secret->password_env);
 }
 
-/* What one service's list is read into. */
+/* The list of one service while it is read. */
 struct secrets {
     struct manifest_service *s;
     struct names registries;

@@ -1,5 +1,6 @@
-/* One service: the table of its keys, and what is settled when all are
- * read. */
+/* Decodes one service: the table of its keys, its defaults, and the checks that
+ * need all keys. manifest.c calls decode_service() for every entry of
+ * `services`. A new key of a service is a row here. */
 #include <string.h>
 #include <strings.h>
 
@@ -7,11 +8,11 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 #define SERVICE(member) offsetof(struct manifest_service, member)
 
-/* Text with commas, or a list; blanks are dropped. */
+/* Domains come as text with commas or as a list; blank ones are dropped. */
 static void add_domains(struct strv *domains, const char *text)
 {
     while (*text != '\0') {
@@ -30,7 +31,7 @@ static void add_domain(const struct at *at, void *out)
 {
     if (node_is_null(at->node))
         return;
-    if (at_is_words(at)) {
+    if (at_is_string(at)) {
         add_domains(out, at->node->text);
     } else {
         cleanup_free char *got = node_describe(at->node);
@@ -50,7 +51,8 @@ static void decode_domain(const struct at *at, void *out)
         add_domain(at, out);
 }
 
-/* v2: also internal. */
+/* InternalAndExternal is v2's key for a service that is internal as well; here
+ * that is the same as internal. */
 static void decode_both(const struct at *at, void *out)
 {
     bool both = false;
@@ -90,7 +92,7 @@ static void decode_dns(const struct at *at, void *out)
     decode_map(at, "a map of ndots", keys, out);
 }
 
-/* The union of what v2 and v3 know. */
+/* All keys that v2 or v3 know. */
 static const struct decode_key service_keys[] = {
     { "accessControl", decode_a_map, 0, DECODE_CLOUD },
     { "agent", decode_agent, 0, 0 },

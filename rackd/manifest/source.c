@@ -1,3 +1,6 @@
+/* Replaces every ${NAME} of a manifest before it is parsed, and maps places of
+ * the result back to the file. manifest.c calls source_init() first; parse.c
+ * asks for the places. */
 #include "manifest/source.h"
 
 #include <stdint.h>
@@ -10,8 +13,9 @@
 #include "manifest/manifest.h"
 #include "manifest/names.h"
 
-/* What YAML calls not printable: C0 (but tab, LF, CR), DEL, C1 (but NEL),
- * U+FFFE and U+FFFF. */
+/* True for what YAML does not allow in a file: C0 (except tab, LF, CR), DEL, C1
+ * (except NEL), U+FFFE and U+FFFF. libyaml would refuse them too, but without
+ * naming the byte. */
 static bool is_control(const unsigned char *s)
 {
     if (s[0] < 0x20)
@@ -23,7 +27,8 @@ static bool is_control(const unsigned char *s)
     return s[0] == 0x7f;
 }
 
-/* The first byte that cannot be read; `len` when all is well. */
+/* Offset of the first byte that may not be in a manifest, and why; `len` when
+ * there is none. */
 static size_t find_bad(const char *text, size_t len, const char **why)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -59,7 +64,7 @@ static void find_lines(struct source *src)
     }
 }
 
-/* The place of byte `at` of the file. */
+/* Line and column of byte `at` of the file. */
 static struct diag_pos file_pos(const struct source *src, size_t at)
 {
     size_t low = 0, high = src->lines.len;
@@ -87,39 +92,41 @@ static void add_piece(struct source *src, size_t from, bool is_value,
     str_add_len(&src->text, text, len);
 }
 
-/* What the replacing of one file needs at hand. */
-struct job {
+/* The state of one interpolation. */
+struct interpolation {
     struct source *src;
     const struct env *env;
     struct names unset, used;
     struct diags *errors, *warnings;
-    unsigned line; /* the last line looked at, and */
-    bool comment;  /* whether all of it is a comment */
+    unsigned line; /* the line that in_comment() looked at last */
+    bool comment;  /* and its answer */
 };
 
-/* Is nothing but blanks before the first '#' of the line of `pos`? */
-static bool in_comment(struct job *job, struct diag_pos pos)
+/* True when the line of `pos` is a comment: only blanks come before its "#". A
+ * "#" after text is not looked at, since it may be inside quotes. */
+static bool in_comment(struct interpolation *inter, struct diag_pos pos)
 {
-    const struct source *src = job->src;
+    const struct source *src = inter->src;
     size_t at = src->lines.v[pos.line - 1];
 
-    if (pos.line == job->line)
-        return job->comment;
+    if (pos.line == inter->line)
+        return inter->comment;
     while (at < src->file_len &&
            (src->file[at] == ' ' || src->file[at] == '\t'))
         at++;
-    job->line = pos.line;
-    job->comment = at < src->file_len && src->file[at] == '#';
-    return job->comment;
+    inter->line = pos.line;
+    inter->comment = at < src->file_len && src->file[at] == '#';
+    return inter->comment;
 }
 
-static void warn_unset(struct job *job, size_t at, const char *name)
+static void warn_unset(struct interpolation *inter, size_t at, const char *name)
 {
-    struct diag_pos pos = file_pos(job->src, at);
+    struct diag_pos pos = file_pos(inter->src, at);
 
-    if (in_comment(job, pos) || names_add(&job->unset, name, 0) != NAMES_NEW)
+    if (in_comment(inter, pos) ||
+        names_add(&inter->unset, name, 0) != NAMES_NEW)
         return;
-    diags_add(job->warnings, DIAG_WARNING, pos,
+    diags_add(inter->warnings, DIAG_WARNING, pos,
               "%.100s is not set in the app's environment, ${%.100s} is blank"
               "%s",
               name, name,
@@ -127,26 +134,26 @@ static void warn_unset(struct job *job, size_t at, const char *name)
                                          : "");
 }
 
-/* One ${NAME} whose `$` is at `at` and whose `}` is at `end`. */
-static int replace(struct job *job, size_t at, size_t end)
+/* Replaces one ${NAME}, whose `$` is at `at` and whose `}` is at `end`. */
+static int replace(struct interpolation *inter, size_t at, size_t end)
 {
-    struct source *src = job->src;
+    struct source *src = inter->src;
     cleanup_free char *name = str_dup_len(src->file + at + 2, end - at - 2);
-    const char *value = job->env == NULL ? NULL : env_get(job->env, name);
+    const char *value = inter->env == NULL ? NULL : env_get(inter->env, name);
     const char *why = NULL;
     size_t len = value == NULL ? 0 : strlen(value);
 
     if (value == NULL) {
-        warn_unset(job, at, name);
+        warn_unset(inter, at, name);
     } else if (find_bad(value, len, &why) < len) {
-        diags_add(job->errors, DIAG_ERROR, file_pos(src, at),
+        diags_add(inter->errors, DIAG_ERROR, file_pos(src, at),
                   "a byte of the value of %.100s %s", name, why);
         return -1;
-    } else if (names_add(&job->used, name, 0) == NAMES_NEW) {
+    } else if (names_add(&inter->used, name, 0) == NAMES_NEW) {
         strv_add(&src->used, name);
     }
     if (len > SOURCE_MAX - src->text.len) {
-        diags_add(job->errors, DIAG_ERROR, file_pos(src, at),
+        diags_add(inter->errors, DIAG_ERROR, file_pos(src, at),
                   "with the values of ${...} the manifest is larger than "
                   "%zu MB",
                   SOURCE_MAX >> 20);
@@ -156,7 +163,7 @@ static int replace(struct job *job, size_t at, size_t end)
     return 0;
 }
 
-/* The `}` at or after `at`, or the end of the line. */
+/* Offset of the next `}`, or of the end of the line or file. */
 static size_t find_close(const struct source *src, size_t at)
 {
     while (at < src->file_len && src->file[at] != '\n' && src->file[at] != '}')
@@ -164,9 +171,9 @@ static size_t find_close(const struct source *src, size_t at)
     return at;
 }
 
-static int interpolate(struct job *job)
+static int interpolate(struct interpolation *inter)
 {
-    struct source *src = job->src;
+    struct source *src = inter->src;
     size_t done = 0, at = 0;
     int rc = 0;
 
@@ -184,7 +191,7 @@ static int interpolate(struct job *job)
         if (at == src->file_len || src->file[at] != '}')
             continue;
         add_piece(src, done, false, src->file + done, start - done);
-        rc = replace(job, start, at);
+        rc = replace(inter, start, at);
         done = ++at;
     }
     add_piece(src, done, false, src->file + done, src->file_len - done);
@@ -195,7 +202,7 @@ int source_init(struct source *src, const char *file, size_t len,
                 const struct env *env, struct diags *errors,
                 struct diags *warnings)
 {
-    struct job job = {
+    struct interpolation inter = {
         .src = src, .env = env, .errors = errors, .warnings = warnings
     };
     const char *why = NULL;
@@ -222,13 +229,13 @@ int source_init(struct source *src, const char *file, size_t len,
                   (unsigned)(unsigned char)file[bad], why);
         return -1;
     }
-    rc = interpolate(&job);
-    names_release(&job.unset);
-    names_release(&job.used);
+    rc = interpolate(&inter);
+    names_release(&inter.unset);
+    names_release(&inter.used);
     return rc;
 }
 
-/* The piece that byte `at` of the new text belongs to. */
+/* The piece that contains byte `at` of the new text. */
 static const struct source_piece *find_piece(const struct source *src,
                                              size_t at)
 {

@@ -2,9 +2,12 @@
  * source -- the manifest's text with every ${NAME} replaced, and the way back
  * from a place in that text to the file as the user wrote it.
  *
- * Convox replaces before it parses: a name is whatever stands between `${`
- * and `}`, it is looked up in the app's environment only, and what is not set
- * becomes blank. Nothing is escaped, so a value may hold YAML.
+ * Convox replaces before it parses: a name is whatever stands between `${` and
+ * `}`, it is looked up in the app's environment only, and an unset name becomes
+ * blank. Values are not escaped, so a value may contain YAML.
+ *
+ * The new text is a sequence of pieces, each copied from the file or from a
+ * value. Errors about a value are shown at its ${NAME}.
  */
 #ifndef MANIFEST_SOURCE_H
 #define MANIFEST_SOURCE_H
@@ -18,13 +21,13 @@
 
 struct env;
 
-/* A longer text after replacing is refused. */
+/* Bytes. A text that is longer after replacing is refused. */
 #define SOURCE_MAX ((size_t)16 << 20)
 
 struct source_piece {
-    size_t at;     /* where it begins in the new text */
-    size_t from;   /* where it comes from in the file */
-    bool is_value; /* of a name: all of it comes from `from` */
+    size_t at;     /* offset in the new text */
+    size_t from;   /* offset in the file: of the copied text, or of the `$` */
+    bool is_value; /* the piece is the value of a ${NAME} */
 };
 
 struct source {
@@ -38,24 +41,23 @@ struct source {
     struct {
         size_t *v;
         size_t len, cap;
-    } lines;          /* where each line of the file begins */
-    struct strv used; /* names whose value was put in, once each */
+    } lines;          /* offset of each line in the file */
+    struct strv used; /* names that were set and used, once each */
 };
 
-/*
- * Refuses what no parser should see (too much, NUL bytes, control characters,
- * invalid UTF-8) with one located error and -1. Unset names are warned of,
- * once each, unless they stand in a comment.
- */
+/* Replaces and checks. A text that is too large, or has NUL bytes, control
+ * characters or invalid UTF-8, is refused with one error and -1. Each unset
+ * name gets one warning, unless it is in a comment. `file` is borrowed until
+ * source_release(). */
 int source_init(struct source *src, const char *file, size_t len,
                 const struct env *env, struct diags *errors,
                 struct diags *warnings);
 
-/* The place in the file of byte `at` of the new text. */
+/* Line and column in the file of byte `at` of the new text. */
 struct diag_pos source_pos(const struct source *src, size_t at);
 
-/* As written in the file: what made bytes [from, to) of the new text, NULL
- * when no ${NAME} had a part in it. The caller frees it. */
+/* The text of the file that bytes [from, to) of the new text were made from;
+ * NULL when no ${NAME} is involved. The caller frees it. */
 char *source_written(const struct source *src, size_t from, size_t to);
 
 void source_release(struct source *src);

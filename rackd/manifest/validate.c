@@ -1,9 +1,11 @@
-/* What is named must be there. */
+/* Reports names that are referred to but not declared. manifest.c calls
+ * validate_refs() when the whole file is read; the decoders have collected the
+ * references. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
 struct known {
     struct names services, resources, configs;
@@ -21,7 +23,7 @@ static void collect(const struct manifest *m, struct known *known)
 }
 
 static const struct {
-    size_t set; /* of struct known */
+    size_t set; /* offset of the set in struct known */
     const char *before, *between;
 } kinds[] = {
     [REF_RESOURCE] = { offsetof(struct known, resources), "service ",

@@ -1,14 +1,15 @@
-/* `volumes`, `volumeOptions` and `configMounts`. */
+/* Decoders of `volumes`, `volumeOptions` and `configMounts`. The table in
+ * service.c calls them, and container.c does for an initContainer. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "manifest/decode.h"
-#include "manifest/parts.h"
+#include "manifest/sections.h"
 
-/* "NAME:/path", "/from:/to" or "/path". What follows a second colon are
- * docker's options: Convox knows none. */
+/* Adds "NAME:/path", "/from:/to" or "/path". After a second colon Docker takes
+ * options such as "ro"; Convox has none, so they are ignored with a warning. */
 static void add_volume(const struct at *at, void *out)
 {
     struct manifest_service *s = out;
@@ -18,7 +19,7 @@ static void add_volume(const struct at *at, void *out)
 
     if (node_is_null(at->node))
         return;
-    if (!at_is_text(at)) {
+    if (!at_is_scalar(at)) {
         at_wrong(at, "PATH or NAME:PATH");
         return;
     }
@@ -48,7 +49,7 @@ void decode_volumes(const struct at *at, void *out)
     decode_list(at, "a list of PATH or NAME:PATH", add_volume, out);
 }
 
-/* All three kinds have nearly the same keys. */
+/* The keys of all three kinds, which have most of them in common. */
 struct option {
     char *id, *mount_path, *medium, *mode, *size;
 };
@@ -68,7 +69,8 @@ static bool is_quantity(const char *text)
     return false;
 }
 
-/* Share sizes as one writes them: 100Gi is the least. */
+/* An Azure share has at least 100Gi. Only common spellings of a size are known
+ * here; an unusual one is refused. */
 static bool is_large_enough(const char *text)
 {
     size_t len = strspn(text, "0123456789.");

@@ -19,7 +19,7 @@ struct httpc {
     CURLM *multi;
     struct endpoint endpoint;
     bool has_tls;
-    char *ca, *cert, *key;
+    char *ca, *cert, *key, *unverified;
     long max_connections;
     struct timer timer;     /* libcurl's */
     struct timer expiry;    /* the first request's deadline */
@@ -82,6 +82,11 @@ static void set_multi(struct httpc *c)
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
 }
 
+static char *copy(const char *text)
+{
+    return text == NULL ? NULL : xstrdup(text);
+}
+
 int httpc_new(struct httpc **out, uv_loop_t *loop, const char *endpoint,
               const struct httpc_tls *tls, struct err *err)
 {
@@ -89,7 +94,7 @@ int httpc_new(struct httpc **out, uv_loop_t *loop, const char *endpoint,
     struct httpc *c;
     CURLM *multi;
 
-    if (tls != NULL &&
+    if (tls != NULL && tls->unverified == NULL &&
         (tls->ca == NULL || tls->cert == NULL || tls->key == NULL))
         return err_set(err, ERR_INVALID,
                        "TLS needs a CA, a certificate and "
@@ -108,9 +113,10 @@ int httpc_new(struct httpc **out, uv_loop_t *loop, const char *endpoint,
     c->endpoint = where;
     if (tls != NULL) {
         c->has_tls = true;
-        c->ca = xstrdup(tls->ca);
-        c->cert = xstrdup(tls->cert);
-        c->key = xstrdup(tls->key);
+        c->ca = copy(tls->ca);
+        c->cert = copy(tls->cert);
+        c->key = copy(tls->key);
+        c->unverified = copy(tls->unverified);
     }
     timer_init(c, &c->timer);
     timer_init(c, &c->expiry);
@@ -160,7 +166,9 @@ static void want_expiry(struct httpc *c)
 
 struct httpc_req *httpc_start(struct httpc *c, const struct httpc_spec *spec)
 {
-    struct httpc_tls tls = { .ca = c->ca, .cert = c->cert, .key = c->key };
+    struct httpc_tls tls = {
+        .ca = c->ca, .cert = c->cert, .key = c->key, .unverified = c->unverified
+    };
     struct httpc_req *req =
         httpc_req_new(c, &c->endpoint, c->has_tls ? &tls : NULL, spec);
 
@@ -431,5 +439,6 @@ static void handle_gone(struct httpc *c)
     free(c->ca);
     free(c->cert);
     free(c->key);
+    free(c->unverified);
     free(c);
 }

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct err;
@@ -72,16 +73,46 @@ struct httpc_spec {
     const char *type; /* Content-Type of data and upload_fd */
     const char *const *headers; /* "Name: value", NULL terminated, or NULL */
     unsigned timeout_ms;        /* for the whole exchange; 0: none (streams) */
-    httpc_head_cb on_head;      /* may be NULL */
-    httpc_data_cb on_data;      /* NULL: collect the body for on_done */
-    httpc_done_cb on_done;      /* required */
-    void *user;                 /* passed to both callbacks */
+    size_t discard_max;    /* > 0: no body is wanted. So much of it is read and
+                              thrown away, then the request ends well */
+    httpc_head_cb on_head; /* may be NULL */
+    httpc_data_cb on_data; /* NULL: collect the body for on_done */
+    httpc_done_cb on_done; /* required */
+    void *user;            /* passed to both callbacks */
 };
 
 /* TLS material of a tcp endpoint: paths, all or none. */
 struct httpc_tls {
     const char *ca, *cert, *key;
+    /* Instead of them: any certificate will do, and the server is asked for
+     * the one of this name. Never for a secret. */
+    const char *unverified;
 };
+
+/* What went wrong, for an owner with words of its own. */
+enum httpc_failure {
+    HTTPC_NOT_CONNECTED, /* os_errno says why, 0 when unknown */
+    HTTPC_NO_TLS,        /* text is OpenSSL's reason */
+    HTTPC_NO_ANSWER,     /* closed before a byte of it */
+    HTTPC_CUT_SHORT,     /* closed in the middle of it */
+    HTTPC_NOT_HTTP,
+    HTTPC_HEAD_TOO_LARGE,
+    HTTPC_TOO_LATE,
+    HTTPC_FAILED, /* text is libcurl's */
+};
+
+struct httpc_why {
+    enum httpc_failure what;
+    int os_errno;
+    const char *text;
+};
+
+/* From inside an on_done that was given an error. `text` is borrowed. */
+struct httpc_why httpc_why(const struct httpc_req *req);
+
+/* From inside on_head: when the request's connection was made, by uv_hrtime().
+ * On a connection kept from an earlier request: when this one began. */
+uint64_t httpc_connected_ns(const struct httpc_req *req);
 
 /*
  * `endpoint` is unix://PATH, tcp://HOST:PORT (TLS when `tls` is given),

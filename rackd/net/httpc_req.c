@@ -13,6 +13,9 @@
 /* A collected body larger than this is an error, not an allocation. */
 #define BODY_MAX ((size_t)8 << 20)
 
+/* A head of more bytes than this is not read to its end. */
+#define HEAD_MAX ((size_t)256 << 10)
+
 /* Read at once of a stream: four times what the engine writes at once. Pages
  * that nothing was read into cost nothing. */
 #define STREAM_BUFFER (128L << 10)
@@ -25,6 +28,18 @@ static size_t on_upload(char *into, size_t size, size_t count, void *user);
 static int on_rewind(void *user, curl_off_t offset, int origin);
 static size_t on_header(char *line, size_t size, size_t count, void *user);
 static size_t on_bytes(char *data, size_t size, size_t count, void *user);
+
+/* The URL has the name that a server may choose its certificate by; the address
+ * is told apart from it. */
+static void set_unverified(struct httpc_req *req, const struct endpoint *e)
+{
+    cleanup_free char *to = xasprintf("::%s", e->shown);
+
+    req->connect_to = curl_slist_append(NULL, to);
+    curl_easy_setopt(req->easy, CURLOPT_CONNECT_TO, req->connect_to);
+    curl_easy_setopt(req->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(req->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+}
 
 static void set_where(struct httpc_req *req, const struct endpoint *e,
                       const struct httpc_tls *tls, const char *path)
@@ -40,7 +55,11 @@ static void set_where(struct httpc_req *req, const struct endpoint *e,
                          CONNECT_TIMEOUT_MS);
         curl_easy_setopt(req->easy, CURLOPT_TCP_KEEPALIVE, 1L);
     }
-    if (tls != NULL) {
+    if (tls != NULL && tls->unverified != NULL) {
+        free(url);
+        url = xasprintf("https://%s:%d%s", tls->unverified, e->port, path);
+        set_unverified(req, e);
+    } else if (tls != NULL) {
         curl_easy_setopt(req->easy, CURLOPT_CAINFO, tls->ca);
         curl_easy_setopt(req->easy, CURLOPT_SSLCERT, tls->cert);
         curl_easy_setopt(req->easy, CURLOPT_SSLKEY, tls->key);
@@ -132,6 +151,7 @@ struct httpc_req *httpc_req_new(struct httpc *client, const struct endpoint *e,
     req->on_done = spec->on_done;
     req->user = spec->user;
     req->timeout_ms = spec->timeout_ms;
+    req->discard_max = spec->discard_max;
 
     /* A fresh easy handle each time: libcurl 7.88 counts its silent retries
      * per handle and never resets the count, so a reused one runs out. */
@@ -157,6 +177,7 @@ void httpc_req_free(struct httpc_req *req)
 {
     curl_easy_cleanup(req->easy);
     curl_slist_free_all(req->headers);
+    curl_slist_free_all(req->connect_to);
     str_release(&req->body);
     if (req->upload.fd >= 0)
         close(req->upload.fd);
@@ -214,7 +235,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     size_t len = size * count;
     long status = 0;
 
-    if (req->cancelled)
+    if (req->head_len == 0)
+        req->answered_ns = uv_hrtime();
+    req->head_len += len;
+    if (req->cancelled || req->head_len > HEAD_MAX)
         return 0;
     if (req->status != 0 || (line[0] != '\r' && line[0] != '\n'))
         return len; /* inside a head, or trailers behind the body */
@@ -234,6 +258,10 @@ static size_t on_bytes(char *data, size_t size, size_t count, void *user)
 
     if (req->cancelled)
         return 0;
+    if (req->discard_max > 0) {
+        req->discarded += len;
+        return req->discarded > req->discard_max ? 0 : len;
+    }
     if (req->on_data != NULL && req->status < 400) {
         /* libcurl keeps these bytes and stops reading the socket, so a
          * paused stream costs nothing until httpc.c resumes it. */
@@ -269,6 +297,11 @@ static int transfer_failed(struct httpc_req *req, CURLcode rc, struct err *err)
         req->curl_msg[0] != '\0' ? req->curl_msg : curl_easy_strerror(rc);
     long os_errno = 0;
 
+    if (req->head_len > HEAD_MAX)
+        return err_set(err, ERR_PROTOCOL,
+                       "%s: the head of the answer is "
+                       "larger than %zu KiB",
+                       shown, HEAD_MAX >> 10);
     switch (rc) {
     case CURLE_OPERATION_TIMEDOUT:
         if (req->curl_msg[0] != '\0') /* libcurl's own: connecting */
@@ -304,11 +337,88 @@ int httpc_req_result(struct httpc_req *req, CURLcode rc, struct httpc_res *res,
     if (req->too_big)
         return err_set(err, ERR_PROTOCOL, "%s: answer larger than %zu MiB",
                        req->endpoint->shown, BODY_MAX >> 20);
+    if (req->discarded > req->discard_max)
+        rc = CURLE_OK; /* we hung up, having read what was wanted */
+    req->result = rc;
     if (rc != CURLE_OK)
         return transfer_failed(req, rc, err);
+    /* libcurl 7.88 takes a connection that is closed within the head for the
+     * end of an answer without a body. */
+    if (req->status == 0)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "connection lost: %s: it was closed in mid-answer",
+                       req->endpoint->shown);
     *res = (struct httpc_res){ .status = req->status,
                                .body = str_c(&req->body),
                                .body_len = req->body.len,
                                .req = req };
     return 0;
+}
+
+/* ---- what went wrong, without words of ours ------------------------------ */
+
+/* "OpenSSL/3.0: error:0A00010B:SSL routines::wrong version number": what is
+ * behind the last colon; NULL when OpenSSL gave no reason, as when the peer
+ * hung up. */
+static const char *tls_reason(const struct httpc_req *req)
+{
+    const char *error = strstr(req->curl_msg, "error:");
+    const char *colon = error == NULL ? NULL : strrchr(error, ':');
+
+    return colon == NULL ? NULL : colon + 1;
+}
+
+static enum httpc_failure closed(const struct httpc_req *req)
+{
+    return req->head_len > 0 ? HTTPC_CUT_SHORT : HTTPC_NO_ANSWER;
+}
+
+static enum httpc_failure kind_of(const struct httpc_req *req)
+{
+    if (req->head_len > HEAD_MAX)
+        return HTTPC_HEAD_TOO_LARGE;
+    switch (req->result) {
+    case CURLE_COULDNT_CONNECT:
+        return HTTPC_NOT_CONNECTED;
+    case CURLE_SSL_CONNECT_ERROR:
+        return tls_reason(req) != NULL ? HTTPC_NO_TLS : HTTPC_NO_ANSWER;
+    case CURLE_OK: /* closed within its head: httpc_req_result() */
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return closed(req);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9", which is anything */
+    case CURLE_WEIRD_SERVER_REPLY:
+        return HTTPC_NOT_HTTP;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTPC_TOO_LATE;
+    default:
+        return HTTPC_FAILED;
+    }
+}
+
+struct httpc_why httpc_why(const struct httpc_req *req)
+{
+    struct httpc_why why = { .what = kind_of(req), .text = req->curl_msg };
+    long os_errno = 0;
+
+    curl_easy_getinfo(req->easy, CURLINFO_OS_ERRNO, &os_errno);
+    why.os_errno = (int)os_errno;
+    if (why.what == HTTPC_NO_TLS)
+        why.text = tls_reason(req);
+    else if (*why.text == '\0')
+        why.text = curl_easy_strerror(req->result);
+    return why;
+}
+
+/* libcurl counts from the request's start, which it does not tell by our
+ * clock; when the first byte came we know by both. */
+uint64_t httpc_connected_ns(const struct httpc_req *req)
+{
+    curl_off_t connected_us = 0, answered_us = 0;
+
+    curl_easy_getinfo(req->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    curl_easy_getinfo(req->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered_us);
+    return req->answered_ns - (uint64_t)(answered_us - connected_us) * 1000;
 }

@@ -27,12 +27,16 @@ struct httpc_req {
     struct httpc *client;
     const struct endpoint *endpoint; /* the client's */
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     struct httpc_upload upload;
     struct str body;
     char curl_msg[CURL_ERROR_SIZE];
-    long status;     /* 0 until the head is here */
-    bool too_big;    /* the collected body */
+    long status;          /* 0 until the head is here */
+    bool too_big;         /* the collected body */
+    size_t head_len;      /* so far */
+    uint64_t answered_ns; /* when the first byte of it came */
+    size_t discard_max, discarded;
+    CURLcode result; /* of libcurl, once it is done */
     bool added;      /* libcurl has it */
     bool cancelled;  /* no callback from now on */
     bool want_pause; /* what httpc_pause() said last */

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/vec.h"
 
 static struct httphead *head_of(llhttp_t *parser)
@@ -260,36 +261,11 @@ void httphead_fields_release(struct httphead_fields *fields)
     fields->len = fields->cap = 0;
 }
 
-static int hex_digit(char c)
+/* A value, and the NUL that ends it among the others. */
+static bool unescape(struct str *out, const char *text, size_t len)
 {
-    const char *digits = "0123456789abcdef";
-    const char *at =
-        c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
-
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
-static bool unescape(struct str *out, const char *text, size_t len,
-                     bool is_query)
-{
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-
-        if (c == '%') {
-            int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        } else if (c == '+' && is_query) {
-            c = ' ';
-        }
-        if (c == '\0')
-            return false;
-        str_add_char(out, c);
-    }
+    if (!percent_decode(out, text, len, PERCENT_FORM))
+        return false;
     str_add_char(out, '\0');
     return true;
 }
@@ -308,10 +284,10 @@ static bool add_parameter(struct httphead_fields *query, const char *text,
         return false;
     f = vec_add(query);
     f->name = query->text.len;
-    if (!unescape(&query->text, text, name_len, true))
+    if (!unescape(&query->text, text, name_len))
         return false;
     f->value = query->text.len;
-    return unescape(&query->text, text + rest, len - rest, true);
+    return unescape(&query->text, text + rest, len - rest);
 }
 
 /* "http://HOST/PATH" says the same as "/PATH". */
@@ -333,9 +309,8 @@ bool httphead_target(const char *target, struct str *path,
     if (at == NULL || at[0] != '/' || strchr(at, '#') != NULL)
         return false;
     len = strcspn(at, "?");
-    if (!unescape(path, at, len, false))
+    if (!percent_decode(path, at, len, PERCENT_PATH))
         return false;
-    str_cut(path, path->len - 1); /* the NUL that values need */
     at += len;
     while (at[0] == '?' || at[0] == '&') {
         at++;

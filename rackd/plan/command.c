@@ -1,3 +1,6 @@
+/* Splits a command of the manifest into words, as a shell would, or hands it to
+ * a shell. services.c calls it for every command of a service while a plan is
+ * made; the rules are in command.h. */
 #include "plan/command.h"
 
 #include <ctype.h>
@@ -8,14 +11,16 @@
 #include "base/str.h"
 #include "manifest/manifest.h"
 
-/* One character after another of a command, quoted as a shell reads it. */
+/* The state of one split: where it is in the text, and the word so far. */
 struct splitter {
     const char *at;
     struct str word;
     bool in_word;
-    bool shell; /* met something only a shell understands */
+    bool shell; /* true once something is met that needs a shell */
 };
 
+/* Reserved words, and builtins that usually exist as no program. Run without a
+ * shell they would fail with "no such file". */
 static const char *const shell_words[] = {
     "!",       ".",       ":",       "{",        "alias",   "bg",
     "break",   "case",    "cd",      "eval",     "exec",    "exit",
@@ -34,7 +39,8 @@ static bool is_shell_word(const char *word)
     return false;
 }
 
-/* NAME=value, unquoted up to the '='. */
+/* True when the text begins with NAME=, without quotes: a variable for this
+ * command, which only a shell can set. */
 static bool is_assignment(const char *text)
 {
     if (!isalpha((unsigned char)*text) && *text != '_')
@@ -56,7 +62,8 @@ static void read_single(struct splitter *s)
     s->at = end + 1;
 }
 
-/* In double quotes a backslash quotes only these. */
+/* Within double quotes a backslash quotes only these characters, as POSIX has
+ * it; before any other it is an ordinary character. */
 static void read_double(struct splitter *s)
 {
     while (*s->at != '\0' && *s->at != '"') {
@@ -92,7 +99,7 @@ static bool is_syntax(const struct splitter *s, char c)
     return !s->in_word && (c == '~' || c == '#');
 }
 
-/* One character outside of quotes that belongs to a word. */
+/* Reads one character of a word, outside of quotes. */
 static void read_char(struct splitter *s)
 {
     char c = *s->at++;
@@ -107,7 +114,8 @@ static void read_char(struct splitter *s)
         read_escape(s);
     else
         str_add_char(&s->word, c);
-    /* A backslash before a line's end continues it, it begins no word. */
+    /* A backslash at the end of a line continues it; it does not begin a
+     * word. */
     s->in_word = s->in_word || c != '\\' || s->word.len > 0;
 }
 
@@ -119,7 +127,7 @@ static void end_word(struct splitter *s, struct strv *words)
     s->in_word = false;
 }
 
-/* False when it takes a shell. `text` is trimmed. */
+/* Splits `text`, which is trimmed; false when it needs a shell. */
 static bool split(const char *text, struct strv *words)
 {
     struct splitter s = { .at = text };

@@ -1,22 +1,27 @@
+/* Puts a service's environment together, in the order of precedence: each step
+ * overwrites what an earlier one set. services.c calls planner_environ() for
+ * each service; plan.c asks for the warning about .env at the end. */
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "plan/maker.h"
+#include "plan/planner.h"
 #include "plan/vars.h"
 
-/* How the file beside the manifest is called in env_var.source. */
+/* The env_var.source of variables that come from the .env file beside the
+ * manifest. */
 #define DOT_ENV ".env"
 
-/* One service's environment in the making. */
+/* The environment of one service while it is put together. */
 struct environ {
-    const struct maker *mk;
+    const struct planner *pl;
     const struct manifest_service *s;
     struct env vars;
-    struct env links;     /* set of the keys that come from `links` */
-    struct env resources; /* set of the keys that come from resources */
-    struct env promised;  /* the same, also of resources with an error */
+    struct env links;     /* the keys that come from `links` */
+    struct env resources; /* the keys that come from resources */
+    /* The same, with those of resources that have an error. */
+    struct env promised;
 };
 
 static bool has(const struct env *set, const char *key)
@@ -33,7 +38,7 @@ static bool is_blank(const char *text)
 
 static void add_system(struct environ *e)
 {
-    const struct plan_opts *opts = e->mk->opts;
+    const struct plan_opts *opts = e->pl->opts;
     const struct {
         const char *key, *value;
     } system[] = {
@@ -44,7 +49,7 @@ static void add_system(struct environ *e)
     };
 
     for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++)
-        env_set(&e->vars, system[i].key, maker_text(system[i].value), NULL);
+        env_set(&e->vars, system[i].key, planner_text(system[i].value), NULL);
     if (e->s->port.port > 0) {
         cleanup_free char *port = xasprintf("%d", e->s->port.port);
 
@@ -67,7 +72,7 @@ static void add_links(struct environ *e)
 {
     for (size_t i = 0; i < e->s->links.len; i++) {
         const char *name = e->s->links.v[i];
-        const struct manifest_service *to = find_service(e->mk->m, name);
+        const struct manifest_service *to = find_service(e->pl->m, name);
         cleanup_free char *key = NULL, *url = NULL;
 
         if (to == NULL || to->port.port == 0)
@@ -94,7 +99,9 @@ static void add_defaults(struct environ *e)
 
 /* ---- 4. resources ------------------------------------------------------ */
 
-/* `r` NULL: a resource that is an error elsewhere; only promise the key. */
+/* Sets one variable of a resource. `r` is NULL for a resource that was an error
+ * elsewhere: its key is only noted, so that no second error says that it is
+ * missing. */
 static void add_variable(struct environ *e, const struct plan_resource *r,
                          const char *key, const char *suffix)
 {
@@ -105,7 +112,8 @@ static void add_variable(struct environ *e, const struct plan_resource *r,
     env_set(&e->resources, key, "", NULL);
 }
 
-/* The alias, trimmed; what follows its last '_' says which value it takes. */
+/* Sets the variable that `- main:OTHER_URL` names. What follows the last "_" of
+ * the alias says which of the six values it gets. */
 static void add_alias(struct environ *e, const struct plan_resource *r,
                       const char *alias)
 {
@@ -126,11 +134,11 @@ static void add_alias(struct environ *e, const struct plan_resource *r,
 
 static void add_resource(struct environ *e, const struct manifest_use *use)
 {
-    const struct plan_resource *r = maker_find_resource(e->mk, use->resource);
+    const struct plan_resource *r = planner_find_resource(e->pl, use->resource);
     const char *suffix;
 
     if (r != NULL && r->vars.url == NULL)
-        return; /* efs has none */
+        return; /* efs has no variables */
     if (use->variable != NULL) {
         add_alias(e, r, use->variable);
         return;
@@ -144,10 +152,11 @@ static void add_resource(struct environ *e, const struct manifest_use *use)
 
 /* ---- 5. the app's environment ------------------------------------------ */
 
-/* A blank value does not mask a resource, as it does not switch one off. */
+/* A blank value does not hide a resource's variable: a blank NAME_URL does not
+ * switch the resource's container off either. */
 static void add_from_app(struct environ *e, const char *key)
 {
-    const char *value = env_get(e->mk->opts->env, key);
+    const char *value = env_get(e->pl->opts->env, key);
 
     if (value == NULL || (is_blank(value) && has(&e->resources, key)))
         return;
@@ -157,7 +166,7 @@ static void add_from_app(struct environ *e, const char *key)
 static void add_app(struct environ *e)
 {
     const struct manifest_envs *list = &e->s->environment;
-    const struct env *app = e->mk->opts->env;
+    const struct env *app = e->pl->opts->env;
 
     for (size_t i = 0; i < list->len; i++) {
         if (strcmp(list->v[i].key, "*") != 0) {
@@ -173,8 +182,9 @@ static void add_app(struct environ *e)
 
 /* ---- what is missing --------------------------------------------------- */
 
-/* The system's variables, links and resources satisfy a bare key; a default
- * elsewhere in the list does not, as in Convox. */
+/* True for a required key that nobody provides. System variables, links and
+ * resources provide one; a default elsewhere in the list does not, as in
+ * Convox. */
 static bool is_missing(const struct environ *e, const struct manifest_env *item)
 {
     static const char *const system[] = { "APP",    "BUILD",    "PORT",
@@ -182,7 +192,7 @@ static bool is_missing(const struct environ *e, const struct manifest_env *item)
                                           "SERVICE" };
 
     if (item->value != NULL || strcmp(item->key, "*") == 0 ||
-        has(e->mk->opts->env, item->key) || has(&e->links, item->key) ||
+        has(e->pl->opts->env, item->key) || has(&e->links, item->key) ||
         has(&e->promised, item->key))
         return false;
     for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++)
@@ -209,17 +219,17 @@ static void report_missing(const struct environ *e)
         return;
     strv_sort(&missing);
     names = strv_join(&missing, ", ");
-    diags_add(e->mk->diags, DIAG_ERROR, pos.line > 0 ? pos : e->s->pos,
+    diags_add(e->pl->diags, DIAG_ERROR, pos.line > 0 ? pos : e->s->pos,
               "required env: %s (service %s): set %s with "
               "`cvx env set %s=...`, in .env, or with -e %s=...",
               names, e->s->name, missing.len == 1 ? "it" : "them", missing.v[0],
               missing.v[0]);
 }
 
-void maker_environ(struct maker *mk, const struct manifest_service *s,
-                   struct strv *out)
+void planner_environ(struct planner *pl, const struct manifest_service *s,
+                     struct strv *out)
 {
-    struct environ e = { .mk = mk, .s = s };
+    struct environ e = { .pl = pl, .s = s };
 
     add_system(&e);
     add_links(&e);
@@ -229,27 +239,17 @@ void maker_environ(struct maker *mk, const struct manifest_service *s,
     add_app(&e);
     report_missing(&e);
 
-    maker_env_list(&e.vars, out);
+    planner_env_list(&e.vars, out);
     env_release(&e.vars);
     env_release(&e.links);
     env_release(&e.resources);
     env_release(&e.promised);
 }
 
-void maker_env_list(const struct env *env, struct strv *out)
-{
-    cleanup_strv struct strv keys = { 0 };
-
-    for (size_t i = 0; i < env->len; i++)
-        strv_add(&keys, env->v[i].key);
-    strv_sort(&keys);
-    for (size_t i = 0; i < keys.len; i++)
-        strv_printf(out, "%s=%s", keys.v[i], env_get(env, keys.v[i]));
-}
-
 /* ---- .env -------------------------------------------------------------- */
 
-/* Every key somebody asks for; false when somebody asks for all of them. */
+/* Collects every key that some service, link, resource or ${NAME} uses. False
+ * when a service takes all ("*"), so that none can be undeclared. */
 static bool collect_declared(const struct manifest *m, struct env *declared)
 {
     for (size_t i = 0; i < m->services.len; i++) {
@@ -276,9 +276,9 @@ static bool collect_declared(const struct manifest *m, struct env *declared)
     return true;
 }
 
-static void report_undeclared(struct maker *mk, const struct env *declared)
+static void report_undeclared(struct planner *pl, const struct env *declared)
 {
-    const struct env *app = mk->opts->env;
+    const struct env *app = pl->opts->env;
     cleanup_strv struct strv keys = { 0 };
     cleanup_free char *names = NULL;
 
@@ -291,18 +291,18 @@ static void report_undeclared(struct maker *mk, const struct env *declared)
         return;
     strv_sort(&keys);
     names = strv_join(&keys, ", ");
-    diags_add(mk->diags, DIAG_WARNING, (struct diag_pos){ 0 },
+    diags_add(pl->diags, DIAG_WARNING, (struct diag_pos){ 0 },
               ".env sets %s, which no service asks for: list %s under "
               "`environment` to pass %s on",
               names, keys.len == 1 ? "it" : "them",
               keys.len == 1 ? "it" : "them");
 }
 
-void maker_warn_undeclared(struct maker *mk)
+void planner_warn_undeclared(struct planner *pl)
 {
     struct env declared = { 0 };
 
-    if (collect_declared(mk->m, &declared))
-        report_undeclared(mk, &declared);
+    if (collect_declared(pl->m, &declared))
+        report_undeclared(pl, &declared);
     env_release(&declared);
 }

@@ -1,3 +1,6 @@
+/* plan_ref() and plan_free(). The start of an app holds one reference; a
+ * template job and warm resources hold one each, since they may outlive it. The
+ * last one frees. A new field that owns memory needs a line here. */
 #include <stdlib.h>
 
 #include "plan/plan.h"

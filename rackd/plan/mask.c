@@ -1,3 +1,5 @@
+/* Finds secrets and writes **** in their place. plan_print(), the events of a
+ * start and all listings go through here, before any text leaves rackd. */
 #include "plan/mask.h"
 
 #include <ctype.h>
@@ -12,10 +14,11 @@
 
 #define MASK "****"
 
-/* A shorter text is found in too many words that are no secret. */
+/* Characters. A shorter secret would be found in too many words that are not
+ * secret. */
 #define KNOWN_MIN 6
 
-/* The same, of what is known to be a secret by its looks only. */
+/* The same limit for a value that is taken for a secret by its looks only. */
 #define LOOKS_MIN 8
 
 static bool is_any(const char *word, size_t len, const char *const *list)
@@ -36,7 +39,8 @@ static bool contains(const char *text, size_t len, const char *word)
     return false;
 }
 
-/* AUTH_URL, KEY_HOST: says where, and a login in it is found without. */
+/* True for keys like AUTH_URL or KEY_HOST. They name a place; a password within
+ * that URL is found by collect_login(). */
 static bool is_place(const char *key, size_t len)
 {
     static const char *const words[] = { "url", "uri", "host", "port", NULL };
@@ -81,7 +85,8 @@ static void collect(struct strv *out, const char *text)
         strv_add(out, text);
 }
 
-/* Longest first, so that one that holds another goes as a whole. */
+/* Longest first, so that a secret that contains another is replaced as a
+ * whole. */
 static void sort_by_length(struct strv *list)
 {
     for (size_t i = 1; i < list->len; i++)
@@ -94,7 +99,7 @@ static void sort_by_length(struct strv *list)
         }
 }
 
-/* The password of a URL, as it stands there. */
+/* Collects the password of a URL, as it is written there (percent-encoded). */
 static void collect_login(struct strv *out, const char *text)
 {
     const char *login = strstr(text, "://");
@@ -140,6 +145,8 @@ void mask_collect(const struct plan *p, struct strv *out)
     sort_by_length(out);
 }
 
+/* True for eight characters or more with both letters and digits, such as a
+ * generated password. Paths and URLs are not. */
 static bool looks_secret(const char *value)
 {
     bool letter = false, digit = false;
@@ -170,11 +177,12 @@ void mask_collect_env(const struct env *env, const char *source,
 
 /* ---- masking ----------------------------------------------------------- */
 
-/* A walk through one text; [hide, hide_end) is a secret ahead, or nothing. */
+/* The state of one pass over a text. [hide, hide_end) is the next stretch to be
+ * replaced; it is empty when none is known yet. */
 struct masking {
     const char *text, *at;
     const char *hide, *hide_end;
-    bool prose; /* for people: see mask_text() */
+    bool prose; /* the text is for people: see mask_text() */
 };
 
 static void add_escaped(struct str *out, char c)
@@ -189,7 +197,8 @@ static void add_escaped(struct str *out, char c)
         str_add_char(out, c);
 }
 
-/* How long the known secret is that `text` begins with; 0: it does not. */
+/* Length of the known secret that `text` begins with; 0 when it begins with
+ * none. */
 static size_t known_len(const char *text, const struct strv *known)
 {
     for (size_t i = 0; i < known->len; i++)
@@ -198,8 +207,8 @@ static size_t known_len(const char *text, const struct strv *known)
     return 0;
 }
 
-/* Just after "://": the password is ahead. A login without a colon may be a
- * token. */
+/* Called just after "://": the password of a login is to be hidden. A login
+ * without a colon may be a token, so it is hidden as a whole. */
 static void expect_login(struct masking *m)
 {
     size_t len = url_login_len(m->at);
@@ -216,7 +225,8 @@ static bool is_key_char(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Just after "password=", "&token=", "PASSWORD=": the value is ahead. */
+/* Called just after a "=": the value is to be hidden when the key before it
+ * ("password", "token") is that of a secret. */
 static void expect_value(struct masking *m)
 {
     const char *end = m->at - 1, *key = end;

@@ -1,3 +1,6 @@
+/* plan_make(): manifest and environment to plan. api/input.c calls it for `cvx
+ * start`, `cvx plan` and `cvx validate`. It lets the other files of plan/ fill
+ * in their parts, and settles what concerns several services. */
 #include "plan/plan.h"
 
 #include <ctype.h>
@@ -5,29 +8,15 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "plan/maker.h"
+#include "plan/planner.h"
 
-/* An app's name is part of container and host names, which end at 63. */
+/* An app's name is part of container and host names, which may have 63
+ * characters. */
 #define APP_NAME_MAX 40
 
-const char *maker_text(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
-const struct plan_resource *maker_find_resource(const struct maker *mk,
-                                                const char *name)
-{
-    for (size_t i = 0; i < mk->plan->resources.len; i++)
-        if (strcmp(mk->plan->resources.v[i].name, name) == 0)
-            return &mk->plan->resources.v[i];
-    return NULL;
-}
-
-/*
- * A routed port gives way to a load balancer's listener, which insists on its
- * number.
- */
+/* When a load balancer publishes a port, a routed port that wanted the same
+ * number on this machine takes another one. Only the load balancer's number is
+ * fixed. */
 static void settle_ports(struct plan *p)
 {
     bool taken[65536] = { false };
@@ -48,12 +37,12 @@ static void settle_ports(struct plan *p)
     }
 }
 
-static void release_maker(struct maker *mk)
+static void release_planner(struct planner *pl)
 {
-    env_release(&mk->services);
-    env_release(&mk->builds);
-    env_release(&mk->volumes);
-    env_release(&mk->volume_names);
+    env_release(&pl->services);
+    env_release(&pl->builds);
+    env_release(&pl->volumes);
+    env_release(&pl->volume_names);
 }
 
 struct plan *plan_make(const struct manifest *m, const struct plan_opts *opts,
@@ -61,26 +50,26 @@ struct plan *plan_make(const struct manifest *m, const struct plan_opts *opts,
 {
     static const struct env no_env;
     struct plan_opts filled = *opts;
-    struct maker mk = { .m = m, .opts = &filled, .diags = diags };
+    struct planner pl = { .m = m, .opts = &filled, .diags = diags };
     size_t errors = diags->errors;
 
     if (filled.env == NULL)
         filled.env = &no_env;
-    mk.plan = xcalloc(1, sizeof(*mk.plan));
-    mk.plan->app = xstrdup(opts->app);
+    pl.plan = xcalloc(1, sizeof(*pl.plan));
+    pl.plan->app = xstrdup(opts->app);
     for (size_t i = 0; i < m->services.len; i++)
-        env_set(&mk.services, m->services.v[i].name, "", NULL);
+        env_set(&pl.services, m->services.v[i].name, "", NULL);
 
-    maker_resources(&mk);
-    maker_services(&mk);
-    settle_ports(mk.plan);
-    maker_env_list(filled.env, &mk.plan->build_env);
-    maker_warn_undeclared(&mk);
-    release_maker(&mk);
+    planner_resources(&pl);
+    planner_services(&pl);
+    settle_ports(pl.plan);
+    planner_env_list(filled.env, &pl.plan->build_env);
+    planner_warn_undeclared(&pl);
+    release_planner(&pl);
 
     if (diags->errors == errors)
-        return mk.plan;
-    plan_free(mk.plan);
+        return pl.plan;
+    plan_free(pl.plan);
     return NULL;
 }
 

@@ -1,16 +1,17 @@
 /*
- * plan -- exactly what must exist for an app to run, in order, complete.
+ * plan -- everything that must exist for an app to run. Start reading the
+ * program here.
  *
- * Pure: manifest and environment in, a printable tree out. `cvx plan` prints
- * it, and it is all that run/ ever looks at. Start reading the program here.
+ * Pure: manifest and environment go in, a tree that can be printed comes out.
+ * `cvx plan` prints it, and run/ looks at nothing else.
  *
  *     struct plan *p = plan_make(m, &opts, &diags);
  *     if (diags.errors > 0) ...
  *     plan_free(p);
  *
- * Two images of one name, two builds of one Dockerfile, two mounts of one
- * volume are one thing here: containers refer to builds, volumes and
- * resources by their index in the plan.
+ * Containers refer to builds, volumes and resources by their index in the plan,
+ * so that two services built from one Dockerfile share one build, and two
+ * mounts of one volume share the volume.
  */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
@@ -27,7 +28,8 @@ struct str;
 
 enum plan_protocol { PLAN_TCP, PLAN_UDP };
 
-/* How to ask a server whether it is ready (run/ready.c speaks these). */
+/* The protocol in which a server is asked whether it is ready; probe/ready.c
+ * speaks them. */
 enum plan_probe {
     PROBE_NONE,
     PROBE_POSTGRES,
@@ -39,14 +41,16 @@ enum plan_probe {
 struct plan_port {
     int container; /* the port inside */
     enum plan_protocol protocol;
-    bool published;  /* on 127.0.0.1 */
-    int host;        /* wanted there; 0: any free one */
-    bool host_fixed; /* taken is an error; else another free one will do */
+    bool published; /* on 127.0.0.1 */
+    int host;       /* the number it should have there; 0: any free one */
+    /* When that number is taken: an error; else another free one is used. */
+    bool host_fixed;
 };
 
 struct plan_mount {
-    int volume;   /* index in plan->volumes, or -1 */
-    char *host;   /* a path of the host (allow-list), or NULL */
+    int volume; /* index in plan->volumes, or -1 */
+    /* A path of this machine (only those of an allow-list), or NULL. */
+    char *host;
     char *target; /* absolute path inside */
     bool read_only;
     bool memory; /* tmpfs: volume is -1, host NULL */
@@ -57,7 +61,8 @@ struct plan_file {
     char *path, *text;
 };
 
-/* What one container is made of, whatever it is for. */
+/* What one container is made of, be it of a resource, a service or an
+ * initContainer. */
 struct plan_container {
     char *image;      /* reference to use or pull; NULL: built */
     int build;        /* index in plan->builds, or -1 */
@@ -75,7 +80,7 @@ struct plan_container {
         struct plan_file *v;
         size_t len, cap;
     } files;
-    struct strv aliases; /* its names on the session's network */
+    struct strv aliases; /* its names on the network of the session */
     bool init, privileged, read_only_root, no_new_privileges;
     char *user; /* "UID[:GID]", or NULL */
     struct strv cap_add, cap_drop;
@@ -85,7 +90,7 @@ struct plan_container {
 struct plan_build {
     char *path;           /* relative to the manifest's directory */
     char *dockerfile;     /* relative to path */
-    struct strv services; /* who uses it: for messages */
+    struct strv services; /* services that use it, for messages */
 };
 
 struct plan_volume {
@@ -95,7 +100,7 @@ struct plan_volume {
         PLAN_VOLUME_EFS,
         PLAN_VOLUME_DATA, /* a database's data directory (--keep-data) */
     } kind;
-    char *resource; /* efs, data: whose it is; else NULL */
+    char *resource; /* efs, data: name of the resource; else NULL */
     bool keep;      /* survives the session */
     long uid, gid;  /* efs: owner of its root; else -1 */
     unsigned mode;  /* efs: its mode, e.g. 0777 */
@@ -121,19 +126,21 @@ struct plan_resource {
     struct plan_vars vars;
     int volume; /* efs: index in plan->volumes; else -1 */
 
-    /* Its data is not kept and may come from a template: an image made of an
-     * initialised data directory (run/template.c). `server` then takes the
-     * entrypoint's place, as `server_user` (NULL: the image's). Empty: no
-     * template. */
+    /* The server may start from a template: an image with an initialised data
+     * directory (run/template.c). `server` then replaces the entrypoint, and
+     * runs as `server_user` (NULL: the user of the image). Empty when data is
+     * kept, or when the type has no templates. */
     struct strv server;
     char *server_user;
-    bool template_tls; /* the template has PLAN_TEMPLATE_TLS, for `server` */
+    /* The template contains the file PLAN_TEMPLATE_TLS, which `server` uses. */
+    bool template_tls;
 };
 
-/* A key and its certificate, in PEM. */
+/* Path of a key with its certificate, in PEM, within a template. */
 #define PLAN_TEMPLATE_TLS "/cvx/tls.pem"
 
-/* HTTP health check of a service. path NULL: ready once it has started. */
+/* The HTTP health check of a service. path NULL: the service is ready once it
+ * has started. */
 struct plan_health {
     char *path;
     char *scheme; /* "http" or "https" */
@@ -143,10 +150,11 @@ struct plan_health {
 
 struct plan_service {
     char *name;
-    int count; /* replicas; 0: none runs, `run` would work */
+    int count; /* number of replicas; 0: none runs, but `cvx run` could */
     struct plan_container container; /* every replica's */
     struct {
-        int *v; /* indexes in plan->resources: ready before it starts */
+        /* Indexes in plan->resources: these must be ready before it starts. */
+        int *v;
         size_t len, cap;
     } resources;
     bool has_init; /* initContainer */
@@ -186,11 +194,13 @@ struct plan {
         struct plan_registry_auth *v; /* imagePullSecrets */
         size_t len, cap;
     } auths;
-    struct strv build_env; /* KEY=VALUE: offered to ARGs of those names */
-    unsigned holders;      /* plan_ref() */
+    /* KEY=VALUE: for the ARGs of a Dockerfile that have these names. */
+    struct strv build_env;
+    /* Number of references beyond the first: see plan_ref(). */
+    unsigned holders;
 };
 
-/* Everything that is not in the manifest. All borrowed for the call. */
+/* What a plan depends on besides the manifest. All borrowed for the call. */
 struct plan_opts {
     const char *app;       /* valid name, see plan_app_name() */
     const char *rack;      /* rack's name: "local" */
@@ -202,36 +212,34 @@ struct plan_opts {
     bool keep_data;
 };
 
-/*
- * Adds to diags: `required env: A, B` and what to do, unknown resource types
- * with the nearest known one, undeclared keys of .env (one warning), port
- * clashes. NULL only when diags has errors.
- */
+/* Makes a plan. Errors and warnings are added to diags: required variables that
+ * are missing, unknown resource types with the nearest known one, keys of .env
+ * that nobody uses, port clashes. NULL only when errors were added. */
 struct plan *plan_make(const struct manifest *m, const struct plan_opts *opts,
                        struct diags *diags);
 
-/*
- * The tree as text, the same for the same input. Secrets (passwords of
- * resources, also inside URLs, and every value that came from the app's
- * environment under a key that looks secret) are printed as ****.
- */
+/* Appends the plan as text; the same input gives the same text. Secrets
+ * (passwords of resources, also inside URLs, and values under keys that look
+ * secret) are printed as ****. */
 void plan_print(const struct plan *p, struct str *out);
 
-/* Are they of one app, and would the containers of their resources be the
- * same? Not when a resource keeps its data. */
+/* True when both plans are of one app and the containers of their resources
+ * would be the same, so that one can take over the resources of the other.
+ * Never true when a resource keeps its data. */
 bool plan_same_resources(const struct plan *a, const struct plan *b);
 
-/* A plan (zeroed) of some of another's resources and nothing else. All of it is
- * borrowed but out->resources.v, which the caller frees. */
+/* Fills `out` (zeroed) with those resources of `p` that are wanted, and
+ * nothing else. It borrows from `p`, except out->resources.v, which the
+ * caller frees. */
 void plan_pick(struct plan *out, const struct plan *p,
                bool (*wanted)(const struct plan_resource *r));
 
-/* One more who needs it: plan_free() by the last one frees it. */
+/* Adds a reference. plan_free() drops one, and frees the plan with the last. */
 struct plan *plan_ref(struct plan *p);
 void plan_free(struct plan *p);
 
-/* "My_App" -> "my-app": what an app may be called. The caller frees it; NULL
- * when nothing usable is left. */
+/* Makes an app name of any text: "My_App" becomes "my-app". The caller frees
+ * it; NULL when nothing usable is left. */
 char *plan_app_name(const char *raw);
 
 #endif /* PLAN_PLAN_H */

@@ -1,7 +1,6 @@
-/*
- * plan_print: the plan as indented "key: value" lines, in the plan's own
- * order. What is not there, or is as one expects it, has no line.
- */
+/* plan_print(): the plan as indented "key: value" lines, in the order of the
+ * plan. `cvx plan` and the golden tests call it. Defaults have no line, so that
+ * what is printed is worth reading. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -22,7 +21,7 @@ static const char *const probe_names[] = {
     [PROBE_MEMCACHED] = "memcached",
 };
 
-/* Text of the user's: masked. */
+/* Appends a text that came from the user, masked. */
 static void show(struct printer *p, const char *text)
 {
     mask_add(text, &p->secrets, p->out);
@@ -55,7 +54,7 @@ static bool is_plain(const char *word)
                              "WXYZ0123456789-_=./:,@%+")] == '\0';
 }
 
-/* Words as one would type them. */
+/* Prints words as one would type them in a shell. */
 static void line_argv(struct printer *p, const char *key,
                       const struct strv *argv)
 {
@@ -74,7 +73,8 @@ static void line_argv(struct printer *p, const char *key,
     str_add_char(p->out, '\n');
 }
 
-/* The value is all secret, or holds a secret, or is none. */
+/* Prints KEY=VALUE. Under a secret key all of the value is hidden, else only
+ * the secrets within it. */
 static void line_pair(struct printer *p, const char *pair)
 {
     size_t key = strcspn(pair, "=");

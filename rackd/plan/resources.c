@@ -1,28 +1,33 @@
+/* Plans the resources: each becomes a container, an efs volume, or (when the
+ * app's environment has its URL) only variables. plan.c calls it before the
+ * services are planned. */
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "plan/maker.h"
+#include "plan/planner.h"
 #include "plan/vars.h"
 
-/* What managed databases may be called (Convox checks it at release). */
+/* The longest name that a cloud database may have; Convox checks it at
+ * release. */
 #define MANAGED_NAME_MAX 20
 
-/* Time for a server to write its data down before it is killed; without
- * kept data it is killed at once. */
+/* A server whose data is kept gets this long to write it down; any other is
+ * killed at once. */
 #define KEPT_GRACE_S 10
 
 #define INIT_SQL_PATH "/docker-entrypoint-initdb.d/cvx.sql"
 
-/* The tag: `options.version` as it is written, or the type's own. */
+/* The tag of the image: `options.version` as it is written, or the default of
+ * the type. */
 static const char *version_of(const struct manifest_resource *r,
                               const struct resource_type *type)
 {
     for (size_t i = 0; i < r->options.len; i++)
         if (strcmp(r->options.v[i].key, "version") == 0 &&
-            *maker_text(r->options.v[i].value) != '\0')
+            *planner_text(r->options.v[i].value) != '\0')
             return r->options.v[i].value;
     return type->version;
 }
@@ -30,12 +35,13 @@ static const char *version_of(const struct manifest_resource *r,
 static char *make_image(const struct manifest_resource *r,
                         const struct resource_type *type)
 {
-    if (*maker_text(r->image) != '\0')
+    if (*planner_text(r->image) != '\0')
         return xstrdup(r->image);
     return xasprintf("%s:%s", type->image, version_of(r, type));
 }
 
-/* Each line of `lines` (NULL: none) to `out`, empty ones too. */
+/* Appends each line of `lines` (NULL: none), empty ones too: an empty line is
+ * an empty argument. */
 static void add_lines(struct strv *out, const char *lines)
 {
     while (lines != NULL) {
@@ -60,7 +66,8 @@ static void make_env(struct plan_resource *out,
     strv_sort(env);
 }
 
-/* "postgres-17" where another major version could not read the data. */
+/* What the data is of, as part of its volume's name: "postgres-17" where
+ * another major version could not read it, else "redis". */
 static char *data_name(const struct plan_resource *r,
                        const struct resource_type *type)
 {
@@ -73,7 +80,7 @@ static char *data_name(const struct plan_resource *r,
     return xasprintf("%s-%.*s", type->kind, (int)digits, tag + 1);
 }
 
-static void keep_data(struct maker *mk, struct plan_resource *out,
+static void keep_data(struct planner *pl, struct plan_resource *out,
                       const struct resource_type *type)
 {
     cleanup_free char *what = NULL;
@@ -84,7 +91,7 @@ static void keep_data(struct maker *mk, struct plan_resource *out,
     out->container.stop_grace_s = KEPT_GRACE_S;
     what = data_name(out, type);
     mount = vec_add(&out->container.mounts);
-    mount->volume = maker_data_volume(mk, out->name, what);
+    mount->volume = planner_data_volume(pl, out->name, what);
     mount->target = xstrdup(type->data);
 }
 
@@ -111,12 +118,13 @@ static void add_init_sql(struct plan_container *c, const char *sql)
     file->text = xstrdup(sql);
 }
 
-static void make_container(struct maker *mk, const struct manifest_resource *r,
+static void make_container(struct planner *pl,
+                           const struct manifest_resource *r,
                            const struct resource_type *type,
                            struct plan_resource *out)
 {
     struct plan_container *c = &out->container;
-    bool keep = mk->opts->keep_data;
+    bool keep = pl->opts->keep_data;
     struct plan_port *port;
 
     out->has_container = true;
@@ -126,7 +134,7 @@ static void make_container(struct maker *mk, const struct manifest_resource *r,
     add_lines(&c->argv, keep ? type->kept_args : type->scratch_args);
     make_env(out, type, keep);
     if (keep)
-        keep_data(mk, out, type);
+        keep_data(pl, out, type);
     else
         allow_template(out, type);
     add_init_sql(c, type->init_sql);
@@ -134,7 +142,7 @@ static void make_container(struct maker *mk, const struct manifest_resource *r,
     port = vec_add(&c->ports);
     *port = (struct plan_port){ .container = type->port, .published = true };
     strv_add(&c->aliases, out->vars.host);
-    if (env_get(&mk->services, r->name) == NULL)
+    if (env_get(&pl->services, r->name) == NULL)
         strv_add(&c->aliases, r->name);
 }
 
@@ -147,52 +155,54 @@ static bool is_managed_name(const char *name)
            name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
 }
 
-static void check_managed_name(struct maker *mk,
+static void check_managed_name(struct planner *pl,
                                const struct manifest_resource *r)
 {
     if ((!str_starts(r->type, "rds-") &&
          !str_starts(r->type, "elasticache-")) ||
         is_managed_name(r->name))
         return;
-    diags_add(mk->diags, DIAG_WARNING, r->pos,
+    diags_add(pl->diags, DIAG_WARNING, r->pos,
               "resource name %s: a cloud rack takes at most %d lowercase "
               "letters, digits and dashes for %s, beginning with a letter",
               r->name, MANAGED_NAME_MAX, r->type);
 }
 
-static void report_unknown(struct maker *mk, const struct manifest_resource *r,
+static void report_unknown(struct planner *pl,
+                           const struct manifest_resource *r,
                            const char *nearest)
 {
-    cleanup_free char *names = resource_names();
+    cleanup_free char *names = resource_type_names();
 
-    diags_add(mk->diags, DIAG_ERROR,
+    diags_add(pl->diags, DIAG_ERROR,
               r->type_pos.line > 0 ? r->type_pos : r->pos,
               "unknown resource type: %s%s%s%s; the types are %s", r->type,
-              nearest == NULL ? "" : " (did you mean ", maker_text(nearest),
+              nearest == NULL ? "" : " (did you mean ", planner_text(nearest),
               nearest == NULL ? "" : "?)", names);
 }
 
-/* The app's own NAME_URL, when it is not blank; else NULL. */
-static const char *overlay(struct maker *mk, const char *name)
+/* The NAME_URL that the app's environment gives; NULL when it is blank. With
+ * one, the database is somebody else's and needs no container. */
+static const char *overlay(struct planner *pl, const char *name)
 {
     cleanup_free char *key = vars_key(name, "URL");
-    const char *url = maker_text(env_get(mk->opts->env, key));
+    const char *url = planner_text(env_get(pl->opts->env, key));
 
     return url[strspn(url, " \t\r\n")] == '\0' ? NULL : url;
 }
 
-static void make_resource(struct maker *mk, const struct manifest_resource *r)
+static void make_resource(struct planner *pl, const struct manifest_resource *r)
 {
-    const char *nearest = NULL, *url = overlay(mk, r->name);
-    const struct resource_type *type = resource_find(r->type, &nearest);
+    const char *nearest = NULL, *url = overlay(pl, r->name);
+    const struct resource_type *type = resource_type_find(r->type, &nearest);
     struct plan_resource *out;
 
     if (type == NULL) {
-        report_unknown(mk, r, nearest);
+        report_unknown(pl, r, nearest);
         return;
     }
-    check_managed_name(mk, r);
-    out = vec_add(&mk->plan->resources);
+    check_managed_name(pl, r);
+    out = vec_add(&pl->plan->resources);
     out->name = xstrdup(r->name);
     out->type = xstrdup(r->type);
     out->kind = xstrdup(type->kind);
@@ -200,24 +210,25 @@ static void make_resource(struct maker *mk, const struct manifest_resource *r)
     out->volume = -1;
     out->container.build = -1;
     if (type->url == NULL) {
-        maker_efs(mk, r, out);
+        planner_efs(pl, r, out);
     } else if (url != NULL) {
         out->external = true;
         vars_from_url(&out->vars, type, url);
     } else {
-        vars_make(&out->vars, type, r->name, maker_text(mk->opts->password));
-        make_container(mk, r, type, out);
+        vars_make(&out->vars, type, r->name, planner_text(pl->opts->password));
+        make_container(pl, r, type, out);
     }
 }
 
-void maker_resources(struct maker *mk)
+void planner_resources(struct planner *pl)
 {
-    for (size_t i = 0; i < mk->m->resources.len; i++) {
-        const struct manifest_resource *r = &mk->m->resources.v[i];
+    for (size_t i = 0; i < pl->m->resources.len; i++) {
+        const struct manifest_resource *r = &pl->m->resources.v[i];
 
-        /* A blank type, or a second one of a name, is the manifest's error. */
-        if (*maker_text(r->type) != '\0' &&
-            maker_find_resource(mk, r->name) == NULL)
-            make_resource(mk, r);
+        /* The manifest has reported a blank type, and a second resource of one
+         * name. */
+        if (*planner_text(r->type) != '\0' &&
+            planner_find_resource(pl, r->name) == NULL)
+            make_resource(pl, r);
     }
 }

@@ -1,3 +1,6 @@
+/* Plans the services: image or build, command, ports, files, health check, and
+ * their initContainers. plan.c calls it after the resources, which services
+ * refer to. */
 #include <string.h>
 #include <strings.h>
 
@@ -5,11 +8,12 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "plan/command.h"
-#include "plan/maker.h"
+#include "plan/planner.h"
 
 /* ---- image or build ---------------------------------------------------- */
 
-/* "./web/" -> "web": so that two spellings of one directory are one build. */
+/* "./web/" becomes "web", so that two spellings of a directory give one
+ * build. */
 static char *clean_path(const char *path)
 {
     size_t len;
@@ -22,51 +26,52 @@ static char *clean_path(const char *path)
     return len == 0 ? xstrdup(".") : str_dup_len(path, len);
 }
 
-static int make_build(struct maker *mk, const struct manifest_service *s)
+static int make_build(struct planner *pl, const struct manifest_service *s)
 {
-    cleanup_free char *path = clean_path(maker_text(s->build_path));
+    cleanup_free char *path = clean_path(planner_text(s->build_path));
     cleanup_free char *file = clean_path(
         s->build_manifest == NULL ? "Dockerfile" : s->build_manifest);
     cleanup_free char *key = xasprintf("%s\n%s", path, file);
-    const char *known = env_get(&mk->builds, key);
+    const char *known = env_get(&pl->builds, key);
     struct plan_build *build;
     long index;
 
     if (known == NULL || !str_to_long(known, 0, 1 << 30, &index)) {
         cleanup_free char *place = NULL;
 
-        index = (long)mk->plan->builds.len;
+        index = (long)pl->plan->builds.len;
         place = xasprintf("%ld", index);
-        env_set(&mk->builds, key, place, NULL);
-        build = vec_add(&mk->plan->builds);
+        env_set(&pl->builds, key, place, NULL);
+        build = vec_add(&pl->plan->builds);
         build->path = xstrdup(path);
         build->dockerfile = xstrdup(file);
     }
-    build = &mk->plan->builds.v[index];
+    build = &pl->plan->builds.v[index];
     strv_add(&build->services, s->name);
     return (int)index;
 }
 
-static void make_source(struct maker *mk, const struct manifest_service *s,
+static void make_source(struct planner *pl, const struct manifest_service *s,
                         struct plan_container *out)
 {
     out->build = -1;
-    if (*maker_text(s->image) != '\0')
+    if (*planner_text(s->image) != '\0')
         out->image = xstrdup(s->image);
     else
-        out->build = make_build(mk, s);
+        out->build = make_build(pl, s);
 }
 
 /* ---- ports ------------------------------------------------------------- */
 
 static enum plan_protocol protocol_of(const struct manifest_port *p)
 {
-    return strcasecmp(maker_text(p->protocol), "udp") == 0 ? PLAN_UDP
-                                                           : PLAN_TCP;
+    return strcasecmp(planner_text(p->protocol), "udp") == 0 ? PLAN_UDP
+                                                             : PLAN_TCP;
 }
 
-/* A routed port wants the same number on this machine and takes another when
- * that is in use; a listener of a load balancer insists. */
+/* A routed port should have the same number on this machine, but may take
+ * another when that is in use. A port of a load balancer must have its
+ * number. */
 static void make_ports(const struct manifest_service *s,
                        struct plan_container *out)
 {
@@ -100,16 +105,17 @@ static const char *config_text(const struct manifest *m, const char *id)
 {
     for (size_t i = 0; i < m->configs.len; i++)
         if (strcmp(m->configs.v[i].id, id) == 0)
-            return maker_text(m->configs.v[i].value);
+            return planner_text(m->configs.v[i].value);
     return NULL;
 }
 
-/* An unknown id, or one that lacks a part, is the manifest's error. */
-static void make_file(struct maker *mk, const struct manifest_config_mount *cm,
+/* The manifest has reported an unknown id, and a mount without a filename. */
+static void make_file(struct planner *pl,
+                      const struct manifest_config_mount *cm,
                       struct plan_container *out)
 {
-    const char *text = config_text(mk->m, maker_text(cm->id));
-    const char *dir = maker_text(cm->dir);
+    const char *text = config_text(pl->m, planner_text(cm->id));
+    const char *dir = planner_text(cm->dir);
     size_t len = strlen(dir);
     struct plan_file *file;
 
@@ -123,12 +129,12 @@ static void make_file(struct maker *mk, const struct manifest_config_mount *cm,
     file->text = xstrdup(text);
 }
 
-static void make_files(struct maker *mk,
+static void make_files(struct planner *pl,
                        const struct manifest_config_mounts *mounts,
                        struct plan_container *out)
 {
     for (size_t i = 0; i < mounts->len; i++)
-        make_file(mk, &mounts->v[i], out);
+        make_file(pl, &mounts->v[i], out);
 }
 
 static void make_security(const struct manifest_service *s,
@@ -148,15 +154,15 @@ static void make_security(const struct manifest_service *s,
 
 /* ---- the service ------------------------------------------------------- */
 
-static void make_container(struct maker *mk, const struct manifest_service *s,
+static void make_container(struct planner *pl, const struct manifest_service *s,
                            struct plan_container *out)
 {
-    make_source(mk, s, out);
+    make_source(pl, s, out);
     command_argv(&s->command, &out->argv);
-    maker_environ(mk, s, &out->env);
+    planner_environ(pl, s, &out->env);
     make_ports(s, out);
-    maker_mounts(mk, s, out);
-    make_files(mk, &s->config_mounts, out);
+    planner_mounts(pl, s, out);
+    make_files(pl, &s->config_mounts, out);
     make_security(s, out);
     strv_add(&out->aliases, s->name);
     out->init = s->init;
@@ -164,15 +170,16 @@ static void make_container(struct maker *mk, const struct manifest_service *s,
         s->termination_grace > 0 ? (unsigned)s->termination_grace : 0;
 }
 
-/* Runs before the service, with the service's environment and image. */
-static void make_init(struct maker *mk, const struct manifest_service *s,
+/* An initContainer runs before the service, with its environment and, by
+ * default, its image. */
+static void make_init(struct planner *pl, const struct manifest_service *s,
                       const struct plan_container *main,
                       struct plan_container *out)
 {
     struct env env = { 0 };
 
     out->build = -1;
-    if (*maker_text(s->init_container.image) != '\0')
+    if (*planner_text(s->init_container.image) != '\0')
         out->image = xstrdup(s->init_container.image);
     else if (main->image != NULL)
         out->image = xstrdup(main->image);
@@ -182,10 +189,10 @@ static void make_init(struct maker *mk, const struct manifest_service *s,
     for (size_t i = 0; i < main->env.len; i++)
         env_parse_pair(&env, main->env.v[i], NULL);
     env_set(&env, "INIT_CONTAINER", "true", NULL);
-    maker_env_list(&env, &out->env);
+    planner_env_list(&env, &out->env);
     env_release(&env);
-    maker_option_mounts(mk, s, &s->init_container.volume_options, out);
-    make_files(mk, &s->init_container.config_mounts, out);
+    planner_option_mounts(pl, s, &s->init_container.volume_options, out);
+    make_files(pl, &s->init_container.config_mounts, out);
     make_security(s, out);
     out->init = s->init;
     out->stop_grace_s = main->stop_grace_s;
@@ -196,7 +203,8 @@ static unsigned seconds(int s)
     return s > 0 ? (unsigned)s : 0;
 }
 
-/* rackd speaks HTTP to ask; another protocol is ready once it has started. */
+/* Only HTTP and HTTPS can be asked. A service of another protocol is ready once
+ * it has started. */
 static void make_health(const struct manifest_service *s,
                         struct plan_health *out)
 {
@@ -215,11 +223,11 @@ static void make_health(const struct manifest_service *s,
     out->port = s->health.port > 0 ? s->health.port : s->port.port;
 }
 
-static void add_resource(struct maker *mk, const char *name,
+static void add_resource(struct planner *pl, const char *name,
                          struct plan_service *out)
 {
-    for (size_t i = 0; i < mk->plan->resources.len; i++) {
-        if (strcmp(mk->plan->resources.v[i].name, name) != 0)
+    for (size_t i = 0; i < pl->plan->resources.len; i++) {
+        if (strcmp(pl->plan->resources.v[i].name, name) != 0)
             continue;
         for (size_t n = 0; n < out->resources.len; n++)
             if (out->resources.v[n] == (int)i)
@@ -229,18 +237,18 @@ static void add_resource(struct maker *mk, const char *name,
     }
 }
 
-static void make_service(struct maker *mk, const struct manifest_service *s)
+static void make_service(struct planner *pl, const struct manifest_service *s)
 {
-    struct plan_service *out = vec_add(&mk->plan->services);
+    struct plan_service *out = vec_add(&pl->plan->services);
 
     out->name = xstrdup(s->name);
     out->count = s->scale.count;
-    make_container(mk, s, &out->container);
+    make_container(pl, s, &out->container);
     for (size_t i = 0; i < s->resources.len; i++)
-        add_resource(mk, s->resources.v[i].resource, out);
+        add_resource(pl, s->resources.v[i].resource, out);
     out->has_init = s->init_container.set;
     if (out->has_init)
-        make_init(mk, s, &out->container, &out->init_container);
+        make_init(pl, s, &out->container, &out->init_container);
     command_argv(&s->lifecycle.pre_stop, &out->pre_stop);
     command_argv(&s->lifecycle.post_start, &out->post_start);
     make_health(s, &out->health);
@@ -252,7 +260,7 @@ static void make_service(struct maker *mk, const struct manifest_service *s)
     out->test = s->test == NULL ? NULL : xstrdup(s->test);
 }
 
-/* Two logins of one registry: the first counts. */
+/* When two services give a login for one registry, the first one counts. */
 static void add_auth(struct plan *p, const struct manifest_pull_secret *secret)
 {
     struct plan_registry_auth *auth;
@@ -262,21 +270,21 @@ static void add_auth(struct plan *p, const struct manifest_pull_secret *secret)
             return;
     auth = vec_add(&p->auths);
     auth->registry = xstrdup(secret->registry);
-    auth->username = xstrdup(maker_text(secret->username));
-    auth->password = xstrdup(maker_text(secret->password));
+    auth->username = xstrdup(planner_text(secret->username));
+    auth->password = xstrdup(planner_text(secret->password));
 }
 
-void maker_services(struct maker *mk)
+void planner_services(struct planner *pl)
 {
-    for (size_t i = 0; i < mk->m->services.len; i++) {
-        const struct manifest_service *s = &mk->m->services.v[i];
+    for (size_t i = 0; i < pl->m->services.len; i++) {
+        const struct manifest_service *s = &pl->m->services.v[i];
 
-        if (strcmp(env_get(&mk->services, s->name), "made") == 0)
-            continue; /* a second one of a name is the manifest's error */
-        env_set(&mk->services, s->name, "made", NULL);
-        make_service(mk, s);
+        if (strcmp(env_get(&pl->services, s->name), "made") == 0)
+            continue; /* the manifest has reported the second of a name */
+        env_set(&pl->services, s->name, "made", NULL);
+        make_service(pl, s);
         for (size_t n = 0; n < s->pull_secrets.len; n++)
             if (s->pull_secrets.v[n].registry != NULL)
-                add_auth(mk->plan, &s->pull_secrets.v[n]);
+                add_auth(pl->plan, &s->pull_secrets.v[n]);
     }
 }

@@ -1,3 +1,5 @@
+/* Takes connection URLs apart. resources.c does so with a NAME_URL that the
+ * app's environment gives, and mask.c to find passwords. */
 #include "plan/url.h"
 
 #include <ctype.h>
@@ -5,39 +7,22 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 
-/* Where the part of a URL that names the host ends. */
+/* Characters that end the host part of a URL, or the URL itself. */
 #define AUTHORITY_END "/?# \t\r\n\"'"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* %XX becomes a byte; what is no such thing, and %00, stays as it is. */
 static char *decode(const char *text, size_t len)
 {
     struct str out = { 0 };
 
-    for (size_t i = 0; i < len; i++) {
-        int high = text[i] == '%' && i + 2 < len ? hex(text[i + 1]) : -1;
-        int low = high >= 0 ? hex(text[i + 2]) : -1;
-
-        if (low >= 0 && high + low > 0) {
-            str_add_char(&out, (char)(high * 16 + low));
-            i += 2;
-        } else {
-            str_add_char(&out, text[i]);
-        }
-    }
+    percent_decode_lenient(&out, text, len);
     return str_take(&out);
 }
 
-/* "host", "host:5432": nothing after the colon but a port. */
+/* True for "host" and "host:5432": after the colon comes a number, so that this
+ * is not a login. */
 static bool is_host_port(const char *text, size_t len)
 {
     const char *colon = memchr(text, ':', len);
@@ -62,7 +47,8 @@ size_t url_login_len(const char *text)
 
     if (at != NULL)
         return (size_t)(at - text);
-    /* A raw '/', '?' or '#' in the password: "me:a/b@host". */
+    /* The password may contain an unescaped '/', '?' or '#' ("me:a/b@host"):
+     * look for the '@' further on. */
     if (is_host_port(text, len))
         return 0;
     at = last_at(text, strcspn(text, " \t\r\n\"'"));
@@ -94,7 +80,8 @@ static void take_login(struct url *u, const char *text, size_t len)
         replace(&u->pass, colon + 1, len - user_len - 1);
 }
 
-/* "host", "host:port", "[::1]:port", "::1", or several with commas. */
+/* Reads "host", "host:port", "[::1]:port", "::1", or several with commas, of
+ * which the first counts. */
 static void take_host(struct url *u, const char *text, size_t len)
 {
     const char *comma = memchr(text, ',', len), *end = text + len, *colon;

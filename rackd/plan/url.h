@@ -1,13 +1,13 @@
 /*
- * url -- a connection URL taken apart, as database clients understand it.
+ * url -- takes a connection URL apart, as database clients do.
  *
  *     struct url u;
  *     if (url_parse("mysql://me:p%40ss@db.example.com/shop", &u)) ...
  *     url_release(&u);
  *
- * Lenient: what people put into DATABASE_URL is accepted, i.e. a "jdbc:" in
- * front, HOST:PORT without a scheme, passwords with a raw '/' or '@' in them,
- * several hosts (the first counts), and user, password, host, port and
+ * It is lenient, since it must accept what people put into DATABASE_URL: a
+ * "jdbc:" in front, HOST:PORT without a scheme, passwords with an unescaped '/'
+ * or '@', several hosts (the first counts), and user, password, host, port and
  * dbname as query parameters.
  */
 #ifndef PLAN_URL_H
@@ -21,15 +21,13 @@ struct url {
     int port;                                 /* 0: not given */
 };
 
-/* False when there is no host in it; `u` needs url_release() either way. */
+/* False when it names no host. `u` must be released either way. */
 bool url_parse(const char *text, struct url *u);
 
 void url_release(struct url *u);
 
-/*
- * The "user:password@" part after a "://": how many bytes of `text` (which
- * begins just after it) come before the '@'. 0: there is none.
- */
+/* Length of the "user:password" part. `text` begins just after the "://"; the
+ * result is the offset of the '@', or 0 when there is no login. */
 size_t url_login_len(const char *text);
 
 #define cleanup_url __attribute__((cleanup(url_release)))

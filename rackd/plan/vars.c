@@ -1,9 +1,13 @@
+/* The six variables of a resource, for a container of ours or for the URL of
+ * somebody else's server. resources.c fills them in; environ.c gives them to
+ * services, and api/ shows them. */
 #include "plan/vars.h"
 
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "plan/url.h"
 
@@ -47,20 +51,8 @@ const char *vars_get(const struct plan_vars *vars, const char *suffix)
     return value == NULL ? vars->url : value;
 }
 
-/* What RFC 3986 calls unreserved needs no encoding anywhere. */
-static void add_encoded(struct str *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (isalnum(c) || strchr("-._~", c) != NULL)
-            str_add_char(out, (char)c);
-        else
-            str_printf(out, "%%%02X", c);
-    }
-}
-
-/* The value of the variable called by a word such as "user"; or NULL. */
+/* The value that a placeholder such as "user" stands for; NULL when there is no
+ * such variable. */
 static const char *placeholder(const struct plan_vars *vars, const char *word,
                                size_t len)
 {
@@ -86,7 +78,7 @@ char *vars_fill(const struct plan_vars *vars, const char *template, bool is_url)
             continue;
         }
         if (is_url && (value == vars->user || value == vars->pass))
-            add_encoded(&out, value);
+            percent_encode(&out, value, "");
         else
             str_add(&out, value);
         template += len + 1;
@@ -116,7 +108,7 @@ void vars_from_url(struct plan_vars *vars, const struct resource_type *type,
     vars->pass = xstrdup(u.pass);
     vars->host = xstrdup(u.host);
     vars->port = xasprintf("%d", u.port > 0 ? u.port : type->port);
-    /* "/0" of a redis URL numbers a database, it does not name one. */
+    /* In a redis URL the "/0" is the number of a database, not a name. */
     vars->name = xstrdup(type->has_login ? u.name : "");
 }
 

@@ -1,35 +1,35 @@
-/*
- * vars -- the six variables of a resource: NAME_URL, _USER, _PASS, _HOST,
- * _PORT and _NAME.
- */
+/* vars -- the six variables of a resource: NAME_URL, NAME_USER, NAME_PASS,
+ * NAME_HOST, NAME_PORT and NAME_NAME. URLs of databases are made here and
+ * nowhere else. */
 #ifndef PLAN_VARS_H
 #define PLAN_VARS_H
 
 #include "plan/plan.h"
-#include "plan/resource.h"
+#include "plan/resource_type.h"
 
 #define VARS_COUNT 6
 
 /* "URL", "USER", ...; NULL past the last. */
 const char *vars_suffix(size_t n);
 
-/* "my-db" and "URL" -> "MY_DB_URL"; the caller frees it. */
+/* The name of a variable: "my-db" and "URL" give "MY_DB_URL"; the caller frees
+ * it. */
 char *vars_key(const char *resource, const char *suffix);
 
-/* Of a container of ours. */
+/* Fills in the variables of a container of ours. */
 void vars_make(struct plan_vars *vars, const struct resource_type *type,
                const char *resource, const char *password);
 
-/* Of somebody else's server: what `url` says, the type's port when it says
- * none, and empty where it says nothing. */
+/* Fills in the variables of somebody else's server from its URL: the port of
+ * the type when the URL has none, and empty texts for what else it lacks. */
 void vars_from_url(struct plan_vars *vars, const struct resource_type *type,
                    const char *url);
 
-/* The value that belongs to "URL", "USER", ...; any other word: the URL. */
+/* The value for "URL", "USER", ...; any other suffix means the URL. */
 const char *vars_get(const struct plan_vars *vars, const char *suffix);
 
-/* `template` with {user} and so on filled in; the caller frees it. In a URL
- * the user and the password are percent-encoded where they must be. */
+/* `template` with {user} and so on replaced; the caller frees it. In a URL the
+ * user and the password are percent-encoded. */
 char *vars_fill(const struct plan_vars *vars, const char *template,
                 bool is_url);
 

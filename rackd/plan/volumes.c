@@ -1,3 +1,6 @@
+/* Plans volumes and mounts: those of efs resources, of kept data, and of the
+ * `volumes` and `volumeOptions` of services. resources.c and services.c call
+ * it. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,16 +8,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "plan/maker.h"
+#include "plan/planner.h"
 
-/* Long enough for any real name, short enough for an engine's limits. */
+/* Long enough for any sensible name, and short enough for the limits of
+ * engines. */
 #define NAME_MAX_LEN 80
 
 #define EFS_ID   1000
 #define EFS_MODE 0777
 
-/* The only host paths that are mounted as such, as Convox has them; exactly
- * these strings. Any other name is a volume's. */
+/* The only paths of this machine that are mounted as such; the list is that of
+ * Convox, and only these exact strings count. Any other path is the name of a
+ * volume. */
 static const char *const host_paths[] = {
     "/cgroup/",
     "/proc/",
@@ -38,7 +43,8 @@ static bool is_host_path(const char *path)
 
 /* ---- names ------------------------------------------------------------- */
 
-/* "/var/lib/x" -> "var-lib-x": what an engine takes as part of a name. */
+/* "/var/lib/x" becomes "var-lib-x", which an engine accepts as part of a
+ * name. */
 static char *clean_name(const char *raw)
 {
     struct str name = { 0 };
@@ -58,49 +64,50 @@ static char *clean_name(const char *raw)
     return str_take(&name);
 }
 
-/* Two volumes whose names come out the same are still two. */
-static char *free_name(struct maker *mk, const char *raw)
+/* A name that is not taken yet: two volumes must stay two, even when cleaning
+ * makes their names the same. */
+static char *free_name(struct planner *pl, const char *raw)
 {
     char *base = clean_name(raw), *name = xstrdup(base);
 
-    for (unsigned n = 2; env_get(&mk->volume_names, name) != NULL; n++) {
+    for (unsigned n = 2; env_get(&pl->volume_names, name) != NULL; n++) {
         free(name);
         name = xasprintf("%s-%u", base, n);
     }
-    env_set(&mk->volume_names, name, "", NULL);
+    env_set(&pl->volume_names, name, "", NULL);
     free(base);
     return name;
 }
 
-static struct plan_volume *add_volume(struct maker *mk, const char *name)
+static struct plan_volume *add_volume(struct planner *pl, const char *name)
 {
-    struct plan_volume *volume = vec_add(&mk->plan->volumes);
+    struct plan_volume *volume = vec_add(&pl->plan->volumes);
 
-    volume->name = free_name(mk, name);
+    volume->name = free_name(pl, name);
     volume->uid = volume->gid = -1;
     return volume;
 }
 
 /*
- * Index of a shared volume, made when it is first asked for. The key says
- * what it is for:
+ * Index of a shared volume, which is added when it is first asked for. The key
+ * says what it is for:
  *
  *     shared FROM           `volumes`: by name or path, in the app
  *     id ID                 awsEfs, azureFiles: in the app
  *     empty SERVICE ID      emptyDir: of one service
  */
-static int find_or_add(struct maker *mk, const char *key, const char *name)
+static int find_or_add(struct planner *pl, const char *key, const char *name)
 {
-    const char *known = env_get(&mk->volumes, key);
+    const char *known = env_get(&pl->volumes, key);
     cleanup_free char *place = NULL;
     long at;
 
     if (known != NULL && str_to_long(known, 0, 1 << 30, &at))
         return (int)at;
-    add_volume(mk, name);
-    at = (long)mk->plan->volumes.len - 1;
+    add_volume(pl, name);
+    at = (long)pl->plan->volumes.len - 1;
     place = xasprintf("%ld", at);
-    env_set(&mk->volumes, key, place, NULL);
+    env_set(&pl->volumes, key, place, NULL);
     return (int)at;
 }
 
@@ -111,26 +118,26 @@ find_option(const struct manifest_resource *r, const char *key)
 {
     for (size_t i = 0; i < r->options.len; i++)
         if (strcmp(r->options.v[i].key, key) == 0 &&
-            *maker_text(r->options.v[i].value) != '\0')
+            *planner_text(r->options.v[i].value) != '\0')
             return &r->options.v[i];
     return NULL;
 }
 
-static long read_id(struct maker *mk, const struct manifest_resource *r,
+static long read_id(struct planner *pl, const struct manifest_resource *r,
                     const char *key)
 {
     const struct manifest_option *option = find_option(r, key);
     long id = EFS_ID;
 
     if (option != NULL && !str_to_long(option->value, 0, 0x7fffffff, &id))
-        diags_add(mk->diags, DIAG_ERROR, option->pos,
+        diags_add(pl->diags, DIAG_ERROR, option->pos,
                   "resource %s: %s is a number such as %d, not %s", r->name,
                   key, EFS_ID, option->value);
     return id;
 }
 
-/* Octal, as chmod takes it: 777, 0777, 0o777. */
-static unsigned read_mode(struct maker *mk, const struct manifest_resource *r)
+/* Reads octal digits, as chmod takes them: 777, 0777, 0o777. */
+static unsigned read_mode(struct planner *pl, const struct manifest_resource *r)
 {
     const struct manifest_option *option = find_option(r, "permissions");
     const char *digits;
@@ -144,12 +151,13 @@ static unsigned read_mode(struct maker *mk, const struct manifest_resource *r)
         digits[strspn(digits, "01234567")] == '\0' &&
         strtoul(digits, NULL, 8) <= 07777)
         return (unsigned)strtoul(digits, NULL, 8);
-    diags_add(mk->diags, DIAG_ERROR, option->pos,
+    diags_add(pl->diags, DIAG_ERROR, option->pos,
               "resource %s: permissions are octal digits such as 0777, not %s",
               r->name, option->value);
     return EFS_MODE;
 }
 
+/* True when a part of the path is "..". */
 static bool leaves_root(const char *path)
 {
     while (*path != '\0') {
@@ -162,8 +170,8 @@ static bool leaves_root(const char *path)
     return false;
 }
 
-/* Without the slashes around it; NULL for the root. */
-static char *read_subpath(struct maker *mk, const struct manifest_resource *r)
+/* The `path` option without slashes at its ends; NULL for the root. */
+static char *read_subpath(struct planner *pl, const struct manifest_resource *r)
 {
     const struct manifest_option *option = find_option(r, "path");
     const char *path;
@@ -172,7 +180,7 @@ static char *read_subpath(struct maker *mk, const struct manifest_resource *r)
     if (option == NULL)
         return NULL;
     if (leaves_root(option->value))
-        diags_add(mk->diags, DIAG_ERROR, option->pos,
+        diags_add(pl->diags, DIAG_ERROR, option->pos,
                   "resource %s: path may not contain ..: %s", r->name,
                   option->value);
     path = option->value + strspn(option->value, "/");
@@ -182,37 +190,38 @@ static char *read_subpath(struct maker *mk, const struct manifest_resource *r)
     return len == 0 ? NULL : str_dup_len(path, len);
 }
 
-void maker_efs(struct maker *mk, const struct manifest_resource *r,
-               struct plan_resource *out)
+void planner_efs(struct planner *pl, const struct manifest_resource *r,
+                 struct plan_resource *out)
 {
-    struct plan_volume *volume = add_volume(mk, r->name);
+    struct plan_volume *volume = add_volume(pl, r->name);
 
-    out->volume = (int)mk->plan->volumes.len - 1;
+    out->volume = (int)pl->plan->volumes.len - 1;
     volume->kind = PLAN_VOLUME_EFS;
     volume->resource = xstrdup(r->name);
-    volume->keep = mk->opts->keep_data;
-    volume->uid = read_id(mk, r, "owner-uid");
-    volume->gid = read_id(mk, r, "owner-gid");
-    volume->mode = read_mode(mk, r);
-    volume->subpath = read_subpath(mk, r);
+    volume->keep = pl->opts->keep_data;
+    volume->uid = read_id(pl, r, "owner-uid");
+    volume->gid = read_id(pl, r, "owner-gid");
+    volume->mode = read_mode(pl, r);
+    volume->subpath = read_subpath(pl, r);
 }
 
-int maker_data_volume(struct maker *mk, const char *resource, const char *what)
+int planner_data_volume(struct planner *pl, const char *resource,
+                        const char *what)
 {
     cleanup_free char *name = xasprintf("%s-%s", resource, what);
-    struct plan_volume *volume = add_volume(mk, name);
+    struct plan_volume *volume = add_volume(pl, name);
 
     volume->kind = PLAN_VOLUME_DATA;
     volume->resource = xstrdup(resource);
     volume->keep = true;
-    return (int)mk->plan->volumes.len - 1;
+    return (int)pl->plan->volumes.len - 1;
 }
 
 /* ---- mounts ------------------------------------------------------------ */
 
-/* One owner's mounts in the making. */
+/* The mounts of one container while they are planned. */
 struct mounting {
-    struct maker *mk;
+    struct planner *pl;
     const struct manifest_service *s;
     struct plan_container *out;
 };
@@ -220,10 +229,11 @@ struct mounting {
 static bool is_same(const struct plan_mount *a, const struct plan_mount *b)
 {
     return a->volume == b->volume && a->memory == b->memory &&
-           strcmp(maker_text(a->host), maker_text(b->host)) == 0;
+           strcmp(planner_text(a->host), planner_text(b->host)) == 0;
 }
 
-/* Takes what `mount` owns. An engine refuses two mounts in one place. */
+/* Adds `mount`, whose strings it takes over. An engine refuses two mounts at
+ * one path, so the second is an error here, or dropped when it is the same. */
 static void add_mount(struct mounting *m, struct plan_mount mount,
                       struct diag_pos pos)
 {
@@ -233,7 +243,7 @@ static void add_mount(struct mounting *m, struct plan_mount mount,
         if (strcmp(other->target, mount.target) != 0)
             continue;
         if (!is_same(other, &mount))
-            diags_add(m->mk->diags, DIAG_ERROR, pos,
+            diags_add(m->pl->diags, DIAG_ERROR, pos,
                       "service %s mounts two volumes at %s", m->s->name,
                       mount.target);
         free(mount.host);
@@ -251,36 +261,37 @@ static bool lists(const struct manifest_service *s, const char *resource)
     return false;
 }
 
-/* Index of the efs volume called `from`; -1 when there is none to use. */
+/* Index of the volume of the efs resource called `from`; -1 when there is none
+ * that this service may use. */
 static int find_efs(struct mounting *m, const char *from, struct diag_pos pos)
 {
-    const struct plan_resource *r = maker_find_resource(m->mk, from);
+    const struct plan_resource *r = planner_find_resource(m->pl, from);
 
     if (r == NULL || r->volume < 0)
         return -1;
     if (lists(m->s, from))
         return r->volume;
-    diags_add(m->mk->diags, DIAG_WARNING, pos,
+    diags_add(m->pl->diags, DIAG_WARNING, pos,
               "service %s mounts %s without listing it under `resources`: it "
               "gets a volume of its own, not the resource's",
               m->s->name, from);
     return -1;
 }
 
-static int shared_volume(struct maker *mk, const char *from)
+static int shared_volume(struct planner *pl, const char *from)
 {
     cleanup_free char *key = xasprintf("shared\n%s", from);
 
-    return find_or_add(mk, key, from);
+    return find_or_add(pl, key, from);
 }
 
 static void make_mount(struct mounting *m, const struct manifest_volume *v)
 {
-    const char *from = *maker_text(v->from) == '\0' ? v->to : v->from;
+    const char *from = *planner_text(v->from) == '\0' ? v->to : v->from;
     struct plan_mount mount = { .volume = -1 };
 
     if (v->to[0] != '/') {
-        diags_add(m->mk->diags, DIAG_ERROR, v->pos,
+        diags_add(m->pl->diags, DIAG_ERROR, v->pos,
                   "service %s: volume %s: the path inside the container "
                   "begins with a /",
                   m->s->name, v->to);
@@ -292,9 +303,9 @@ static void make_mount(struct mounting *m, const struct manifest_volume *v)
     else
         mount.volume = find_efs(m, from, v->pos);
     if (mount.host == NULL && mount.volume < 0) {
-        mount.volume = shared_volume(m->mk, from);
+        mount.volume = shared_volume(m->pl, from);
         if (from[0] == '/' && from != v->to)
-            diags_add(m->mk->diags, DIAG_NOTE, v->pos,
+            diags_add(m->pl->diags, DIAG_NOTE, v->pos,
                       "service %s: %s names a volume of the app, not a "
                       "directory of this machine",
                       m->s->name, from);
@@ -314,16 +325,16 @@ static int option_volume(struct mounting *m,
         key = xasprintf("id\n%s", o->id);
         name = xstrdup(o->id);
     }
-    return find_or_add(m->mk, key, name);
+    return find_or_add(m->pl, key, name);
 }
 
-/* What lacks an id or a path is the manifest's error. */
+/* The manifest has reported an option without an id or a path. */
 static void make_option(struct mounting *m,
                         const struct manifest_volume_option *o)
 {
     struct plan_mount mount = { .volume = -1, .read_only = o->read_only };
 
-    if (*maker_text(o->id) == '\0' || *maker_text(o->mount_path) == '\0')
+    if (*planner_text(o->id) == '\0' || *planner_text(o->mount_path) == '\0')
         return;
     mount.target = xstrdup(o->mount_path);
     mount.memory = o->kind == VOLUME_EMPTY_DIR && o->memory;
@@ -332,21 +343,21 @@ static void make_option(struct mounting *m,
     add_mount(m, mount, m->s->pos);
 }
 
-void maker_mounts(struct maker *mk, const struct manifest_service *s,
-                  struct plan_container *out)
+void planner_mounts(struct planner *pl, const struct manifest_service *s,
+                    struct plan_container *out)
 {
-    struct mounting m = { .mk = mk, .s = s, .out = out };
+    struct mounting m = { .pl = pl, .s = s, .out = out };
 
     for (size_t i = 0; i < s->volumes.len; i++)
         make_mount(&m, &s->volumes.v[i]);
-    maker_option_mounts(mk, s, &s->volume_options, out);
+    planner_option_mounts(pl, s, &s->volume_options, out);
 }
 
-void maker_option_mounts(struct maker *mk, const struct manifest_service *s,
-                         const struct manifest_volume_options *options,
-                         struct plan_container *out)
+void planner_option_mounts(struct planner *pl, const struct manifest_service *s,
+                           const struct manifest_volume_options *options,
+                           struct plan_container *out)
 {
-    struct mounting m = { .mk = mk, .s = s, .out = out };
+    struct mounting m = { .pl = pl, .s = s, .out = out };
 
     for (size_t i = 0; i < options->len; i++)
         make_option(&m, &options->v[i]);

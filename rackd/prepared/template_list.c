@@ -1,25 +1,33 @@
+/*
+ * Asks an engine for the templates it has, notes when each was used, and
+ * removes them. prepared/templates.c and api/templates.c call it.
+ */
 #include "prepared/template_list.h"
-#include "base/label.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "base/err.h"
+#include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "rack.h"
+#include "base/strv.h"
+#include "rack/link.h"
+#include "store/store.h"
 
-/* One question to the engine. */
+struct template_list {
+    const struct store *store;
+    unsigned long max_mb;
+    struct template_query *queries; /* under way */
+};
+
+/* One question to an engine. */
 struct template_query {
-    struct link *link;
+    struct template_list *list;
+    struct engine_call *call;
     bool all;
+    bool making; /* of a trim */
+    struct link *link;
     template_list_cb cb;
     void *user;
     struct template_query *prev, *next;
@@ -28,40 +36,30 @@ struct template_query {
 static void on_images(const struct engine_object *list, size_t count,
                       const struct err *err, void *user);
 
-/* ---- when was it used? --------------------------------------------------- */
-
-/* "DIR/templates/mysql:0123456789abcdef"; the caller frees it. */
-static char *mark_path(const struct rack *r, const char *name)
+struct template_list *template_list_new(const struct store *store,
+                                        unsigned long max_mb)
 {
-    const char *slash = strrchr(name, '/');
+    struct template_list *l = xcalloc(1, sizeof(*l));
 
-    return xasprintf("%s/templates/%s", r->store.dir,
-                     slash == NULL ? name : slash + 1);
+    l->store = store;
+    l->max_mb = max_mb;
+    return l;
 }
 
-void template_touch(const struct rack *r, const char *name)
+void template_touch(struct template_list *l, const char *name)
 {
-    cleanup_free char *path = mark_path(r, name);
-    cleanup_free char *dir = xasprintf("%s/templates", r->store.dir);
-    int fd;
+    struct err err = { 0 };
 
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        log_warn("templates", "%s: %s", dir, strerror(errno));
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || futimens(fd, NULL) < 0)
-        log_warn("templates", "%s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    if (store_template_touch(l->store, name, &err) < 0)
+        log_warn("templates", "%s", err.msg);
 }
 
-static int64_t used(const struct rack *r, const char *name, int64_t made)
+static int64_t used(const struct template_list *l, const char *name,
+                    int64_t made)
 {
-    cleanup_free char *path = mark_path(r, name);
-    struct stat st;
+    int64_t when = *name == '\0' ? 0 : store_template_used(l->store, name);
 
-    if (*name == '\0' || stat(path, &st) < 0)
-        return made;
-    return st.st_mtime > made ? st.st_mtime : made;
+    return when > made ? when : made;
 }
 
 /* ---- the list ------------------------------------------------------------ */
@@ -75,13 +73,15 @@ static const struct engine_object *find(const struct engine_object *list,
     return NULL;
 }
 
-static bool is_foreign(const struct rack *r, const struct engine_object *image)
+static bool is_foreign(const struct template_list *l,
+                       const struct engine_object *image)
 {
     return strcmp(strv_value(&image->labels, LABEL_TEMPLATE_RACK),
-                  r->store.rack_id) != 0;
+                  l->store->rack_id) != 0;
 }
 
-static void read_template(struct template_info *out, const struct rack *r,
+static void read_template(struct template_info *out,
+                          const struct template_list *l,
                           const struct engine_object *image,
                           const struct engine_object *base)
 {
@@ -91,8 +91,8 @@ static void read_template(struct template_info *out, const struct rack *r,
     out->image = strv_value(&image->labels, LABEL_TEMPLATE_IMAGE);
     out->size = image->size - (base == NULL ? 0 : base->size);
     out->made = image->created;
-    out->used = used(r, image->name, image->created);
-    out->foreign = is_foreign(r, image);
+    out->used = used(l, image->name, image->created);
+    out->foreign = is_foreign(l, image);
     out->stale = base == NULL || *base->name == '\0';
 }
 
@@ -114,49 +114,59 @@ static bool is_wanted(const struct template_query *q,
                       const struct engine_object *image)
 {
     return *strv_value(&image->labels, LABEL_TEMPLATE) != '\0' &&
-           (q->all || !is_foreign(q->link->rack, image));
+           (q->all || !is_foreign(q->list, image));
 }
 
 static void on_images(const struct engine_object *list, size_t count,
                       const struct err *err, void *user)
 {
     struct template_query *q = user;
-    struct rack *r = q->link->rack;
     struct template_info *all = xcalloc(count + 1, sizeof(*all));
     size_t n = 0;
 
+    DL_DELETE(q->list->queries, q);
     for (size_t i = 0; i < count; i++)
         if (is_wanted(q, &list[i]))
             read_template(
-                &all[n++], r, &list[i],
+                &all[n++], q->list, &list[i],
                 find(list, count,
                      strv_value(&list[i].labels, LABEL_TEMPLATE_BASE)));
     qsort(all, n, sizeof(*all), by_age);
     q->cb(all, n, err, q->user);
     free(all);
-    DL_DELETE(q->link->template_queries, q);
     free(q);
 }
 
-void template_list(struct link *link, bool all, template_list_cb cb, void *user)
+static struct template_query *ask(struct template_list *l, struct link *link,
+                                  bool all, template_list_cb cb, void *user)
 {
     struct template_query *q = xcalloc(1, sizeof(*q));
 
+    q->list = l;
     q->link = link;
     q->all = all;
     q->cb = cb;
-    q->user = user;
-    DL_APPEND(link->template_queries, q);
-    engine_image_list(link->engine, NULL, on_images, q);
+    q->user = user == NULL ? q : user;
+    DL_APPEND(l->queries, q);
+    q->call = engine_image_list(link->engine, NULL, on_images, q);
+    return q;
 }
 
-void template_list_drop(struct link *link)
+void template_list_ask(struct template_list *l, struct link *link, bool all,
+                       template_list_cb cb, void *user)
+{
+    ask(l, link, all, cb, user);
+}
+
+void template_list_close(struct template_list *l)
 {
     struct template_query *q, *next;
 
-    DL_FOREACH_SAFE (link->template_queries, q, next)
+    DL_FOREACH_SAFE (l->queries, q, next) {
+        engine_cancel(q->call);
         free(q);
-    link->template_queries = NULL;
+    }
+    free(l);
 }
 
 /* ---- removal ------------------------------------------------------------- */
@@ -168,45 +178,52 @@ static void on_removed(const struct err *err, void *user)
         log_info("templates", "not removed: %s", err->msg);
 }
 
-void template_remove_told(struct link *link, const char *name,
-                          engine_done_cb cb, void *user)
+void template_remove_told(struct template_list *l, struct link *link,
+                          const char *name, engine_done_cb cb, void *user)
 {
-    cleanup_free char *path = mark_path(link->rack, name);
-
-    unlink(path);
+    store_template_forget(l->store, name);
     engine_image_remove(link->engine, name, cb, user);
 }
 
-void template_remove(struct link *link, const char *name)
+void template_remove(struct template_list *l, struct link *link,
+                     const char *name)
 {
-    template_remove_told(link, name, on_removed, NULL);
+    template_remove_told(l, link, name, on_removed, NULL);
+}
+
+static void trim_one(struct template_query *q, const struct template_info *t)
+{
+    bool unfinished = *t->name == '\0';
+
+    log_info("templates", "%s is removed: %s", t->id,
+             unfinished ? "it was never finished"
+                        : "all take more than CVX_TEMPLATES_MB");
+    template_remove(q->list, q->link, unfinished ? t->id : t->name);
 }
 
 static void on_trim(const struct template_info *list, size_t count,
                     const struct err *err, void *user)
 {
-    struct link *link = user;
-    long long sum = 0, most = (long long)link->rack->templates_mb << 20;
+    struct template_query *q = user;
+    long long sum = 0, most = (long long)q->list->max_mb << 20;
 
     if (err != NULL)
         return;
     for (size_t i = 0; i < count; i++)
         sum += list[i].size;
     for (size_t i = 0; i < count; i++) {
-        if (*list[i].name == '\0' && templates_are_made(link))
+        if (*list[i].name == '\0' && q->making)
             continue; /* one that is about to get its name */
         if (*list[i].name != '\0' && sum <= most)
             break;
-        log_info("templates", "%s is removed: %s", list[i].id,
-                 *list[i].name == '\0' ? "it was never finished"
-                                       : "all take more than CVX_TEMPLATES_MB");
         sum -= list[i].size;
-        template_remove(link,
-                        *list[i].name == '\0' ? list[i].id : list[i].name);
+        trim_one(q, &list[i]);
     }
 }
 
-void template_trim(struct link *link)
+void template_trim(struct template_list *l, struct link *link, bool making)
 {
-    template_list(link, false, on_trim, link);
+    struct template_query *q = ask(l, link, false, on_trim, NULL);
+
+    q->making = making;
 }

@@ -1,70 +1,154 @@
 /*
- * templates -- made one session after the other: each starts the databases of
- * a plan, stops them cleanly and keeps what they wrote (run/commit.c). Nobody
- * waits for it but `cvx templates build`; ten sessions that miss the same one
- * ask ten times, and the second time it is there.
+ * Makes the templates that starts missed (behind them) or that a client asked
+ * for: one job, with a session of its own, at a time. rack.c makes it; api/
+ * calls templates_make().
  */
+#include "prepared/templates.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "base/env.h"
-#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "logs/hub.h"
 #include "plan/plan.h"
 #include "prepared/template_list.h"
-#include "rack.h"
+#include "rack/app_run.h"
+#include "rack/link.h"
 #include "run/session.h"
 
-#define HEX "0123456789abcdef"
-
-/* An app that has just become ready has better things to do. */
+/* An app that has just become ready has better use for the CPUs. */
 #define LATER_MS 1000
 
-struct template_job {
-    struct rack *rack;
-    struct link *link;
-    struct plan *plan; /* held */
+struct templates {
+    struct templates_spec spec;
+    struct app_listener listener; /* to every start */
+    struct missing *missing;
+    struct job *jobs; /* the first one may be under way */
+    uv_timer_t timer; /* the first job begins */
+};
+
+/* A start that has missed a template and is not ready yet. */
+struct missing {
+    const struct app_run *run;
+    struct missing *prev, *next;
+};
+
+struct job {
+    struct tenant tenant;
+    struct templates *templates;
+    struct plan *plan; /* referenced */
     struct plan part;  /* its resources that can have a template, borrowed */
     struct env client_env;
     char *dir;
-    enum { JOB_WAITING, JOB_GUARDING, JOB_LIVE } stage;
-    struct hub *hub;
-    struct session *session;
-    char id[8];
     char *error;    /* what went wrong, or NULL */
-    template_cb cb; /* NULL: nobody listens */
+    template_cb cb; /* NULL: nobody asked for it */
     void *user;
-    struct template_job *prev, *next;
+    struct job *prev, *next;
 };
 
-/* In order of time. */
+/* In order of time: a start says what it missed; a job's session. */
+static void on_run_event(struct app_listener *l, struct app_run *run,
+                         const struct session_event *event);
+static void on_run_over(struct app_listener *l, struct app_run *run);
 static void on_timer(uv_timer_t *timer);
-static void begin(struct template_job *job);
-static void on_event(const struct session_event *event, void *user);
-static void on_gone(int status, void *user);
-static void finish(struct template_job *job);
+static void on_begin(struct tenant *t);
+static void on_event(struct tenant *t, const struct session_event *event);
+static void on_over(struct tenant *t);
+static void on_timer_closed(uv_handle_t *handle);
 
-/* ---- what sessions say --------------------------------------------------- */
+static const struct tenant_kind template_kind = {
+    .name = "templates",
+    .letter = 't',
+    .background = true,
+    .begin = on_begin,
+    .on_event = on_event,
+    .on_over = on_over,
+};
 
-void templates_note(struct app_run *run, const struct session_event *event)
+struct templates *templates_new(const struct templates_spec *spec)
 {
-    run->misses_template |= strcmp(event->state, "missing") == 0;
-    if (strcmp(event->state, "used") == 0)
-        template_touch(run->rack, event->text);
-    if (strcmp(event->state, "bad") == 0)
-        template_remove(run->link, event->text);
+    struct templates *ts = xcalloc(1, sizeof(*ts));
+
+    ts->spec = *spec;
+    ts->listener.on_event = on_run_event;
+    ts->listener.on_over = on_run_over;
+    app_runs_listen(spec->runs, &ts->listener);
+    uv_timer_init(spec->tenants->loop, &ts->timer);
+    return ts;
 }
 
-void templates_want(struct app_run *run)
+bool templates_are_idle(const struct templates *ts)
 {
-    if (!run->misses_template)
+    return ts->jobs == NULL;
+}
+
+/* ---- what starts say ------------------------------------------------------
+ */
+
+static struct missing *find_missing(const struct templates *ts,
+                                    const struct app_run *run)
+{
+    struct missing *m;
+
+    DL_FOREACH (ts->missing, m)
+        if (m->run == run)
+            return m;
+    return NULL;
+}
+
+static void note_missing(struct templates *ts, const struct app_run *run)
+{
+    struct missing *m;
+
+    if (find_missing(ts, run) != NULL)
         return;
-    run->misses_template = false;
-    templates_make(run->link, run->plan, &run->input.client_env, run->input.dir,
-                   NULL, NULL);
+    m = xcalloc(1, sizeof(*m));
+    m->run = run;
+    DL_APPEND(ts->missing, m);
+}
+
+/* Returns whether it was noted. */
+static bool forget_missing(struct templates *ts, const struct app_run *run)
+{
+    struct missing *m = find_missing(ts, run);
+
+    if (m == NULL)
+        return false;
+    DL_DELETE(ts->missing, m);
+    free(m);
+    return true;
+}
+
+static void on_run_template(struct templates *ts, struct app_run *run,
+                            const struct session_event *event)
+{
+    struct template_list *list = ts->spec.list;
+
+    if (strcmp(event->state, "missing") == 0)
+        note_missing(ts, run);
+    if (strcmp(event->state, "used") == 0)
+        template_touch(list, event->text);
+    if (strcmp(event->state, "bad") == 0)
+        template_remove(list, run->tenant.link, event->text);
+}
+
+static void on_run_event(struct app_listener *l, struct app_run *run,
+                         const struct session_event *event)
+{
+    struct templates *ts = container_of(l, struct templates, listener);
+
+    if (event->type == SESSION_EVENT_TEMPLATE)
+        on_run_template(ts, run, event);
+    if (event->type == SESSION_EVENT_READY && forget_missing(ts, run))
+        templates_make(ts, run->tenant.link, run->plan, &run->client_env,
+                       run->dir, NULL, NULL);
+}
+
+static void on_run_over(struct app_listener *l, struct app_run *run)
+{
+    forget_missing(container_of(l, struct templates, listener), run);
 }
 
 /* ---- jobs ---------------------------------------------------------------- */
@@ -74,175 +158,132 @@ static bool can_have_one(const struct plan_resource *r)
     return r->server.len > 0;
 }
 
-static void job_free(struct template_job *job)
+static void job_free(struct job *job)
 {
     plan_free(job->plan);
     env_release(&job->client_env);
     free(job->part.resources.v);
     free(job->dir);
     free(job->error);
-    if (job->hub != NULL)
-        hub_free(job->hub);
     free(job);
 }
 
-bool templates_make(struct link *link, struct plan *plan,
+bool templates_make(struct templates *ts, struct link *link, struct plan *plan,
                     const struct env *client_env, const char *dir,
                     template_cb cb, void *user)
 {
-    struct template_job *job = xcalloc(1, sizeof(*job));
-    struct rack *r = link->rack;
+    struct job *job = xcalloc(1, sizeof(*job));
 
-    job->rack = r;
-    job->link = link;
+    job->templates = ts;
     job->plan = plan_ref(plan);
     job->dir = xstrdup(dir);
     job->cb = cb;
     job->user = user;
     env_merge(&job->client_env, client_env);
     plan_pick(&job->part, job->plan, can_have_one);
-    if (job->part.resources.len == 0 || r->quitting) {
+    if (job->part.resources.len == 0 || ts->spec.tenants->quitting) {
         job_free(job);
         return false;
     }
-    DL_APPEND(r->template_jobs, job);
-    if (r->template_jobs == job)
-        uv_timer_start(&r->template_timer, on_timer, cb == NULL ? LATER_MS : 0,
-                       0);
+    tenant_init(&job->tenant, ts->spec.tenants, link, &template_kind);
+    DL_APPEND(ts->jobs, job);
+    if (ts->jobs == job)
+        uv_timer_start(&ts->timer, on_timer, cb == NULL ? LATER_MS : 0, 0);
     return true;
-}
-
-static void tell(struct template_job *job, const char *state,
-                 const char *resource, const char *text)
-{
-    if (job->cb != NULL)
-        job->cb(state, resource, text, job->user);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct rack *r = container_of(timer, struct rack, template_timer);
-    struct template_job *job = r->template_jobs;
+    struct templates *ts = container_of(timer, struct templates, timer);
+    struct job *job = ts->jobs;
 
-    if (job == NULL || job->stage != JOB_WAITING)
-        return;
-    job->stage = JOB_GUARDING;
-    link_sweep(job->link);
-    if (guard_begin(job->link))
-        begin(job);
+    if (job != NULL && job->tenant.state == TENANT_WAITING)
+        tenant_begin(&job->tenant);
 }
 
-void templates_guard_changed(struct link *link)
+static void on_begin(struct tenant *t)
 {
-    struct template_job *job = link->rack->template_jobs;
-
-    if (job != NULL && job->link == link && job->stage == JOB_GUARDING &&
-        guard_is_up(link))
-        begin(job);
-}
-
-bool templates_are_made(const struct link *link)
-{
-    const struct template_job *job = link->rack->template_jobs;
-
-    return job != NULL && job->link == link && job->stage != JOB_WAITING;
-}
-
-bool templates_session_lives(const struct rack *r, const char *session)
-{
-    return r->template_jobs != NULL && r->template_jobs->stage == JOB_LIVE &&
-           strcmp(r->template_jobs->id, session) == 0;
-}
-
-static void begin(struct template_job *job)
-{
+    struct job *job = container_of(t, struct job, tenant);
     struct session_spec spec;
 
-    job->stage = JOB_LIVE;
-    job->id[0] = 't';
-    store_random(job->id + 1, sizeof(job->id) - 2, HEX);
-    job->hub = hub_new();
     log_info("templates", "making those of %s: session %s", job->part.app,
-             job->id);
-    rack_session_spec(job->link, &spec);
+             t->id);
+    tenant_session_spec(t, &spec);
     spec.plan = &job->part;
-    spec.hub = job->hub;
-    spec.id = job->id;
     spec.release = "template";
     spec.dir = job->dir;
     spec.client_env = &job->client_env;
     spec.templates = TEMPLATES_MAKE;
     spec.exit_on_failure = true;
-    spec.on_event = on_event;
-    spec.on_gone = on_gone;
-    spec.user = job;
-    job->session = session_start(&spec);
+    tenant_run(t, &spec);
 }
 
-static void on_template(struct template_job *job,
-                        const struct session_event *event)
+static void tell(struct job *job, const char *state, const char *resource,
+                 const char *text)
+{
+    if (job->cb != NULL)
+        job->cb(state, resource, text, job->user);
+}
+
+static void on_error(struct job *job, const struct session_event *event)
+{
+    cleanup_free char *text =
+        event->why == NULL ? xstrdup(event->text)
+                           : xasprintf("%s: %s", event->text, event->why);
+
+    log_warn("templates", "%s", text);
+    if (job->error != NULL)
+        return;
+    job->error = text;
+    text = NULL;
+}
+
+static void on_template(struct job *job, const struct session_event *event)
 {
     if (strcmp(event->state, "made") == 0) {
         log_info("templates", "%s made", event->text);
-        template_touch(job->rack, event->text);
+        template_touch(job->templates->spec.list, event->text);
     }
     tell(job, event->state, event->name, event->text);
 }
 
-static void on_event(const struct session_event *event, void *user)
+static void on_event(struct tenant *t, const struct session_event *event)
 {
-    struct template_job *job = user;
+    struct job *job = container_of(t, struct job, tenant);
 
     if (event->type == SESSION_EVENT_TEMPLATE)
         on_template(job, event);
-    if (event->type == SESSION_EVENT_ERROR) {
-        log_warn("templates", "%s: %s", event->text,
-                 event->why == NULL ? "" : event->why);
-        if (job->error == NULL)
-            job->error = xasprintf("%s: %s", event->text,
-                                   event->why == NULL ? "" : event->why);
-    }
+    if (event->type == SESSION_EVENT_ERROR)
+        on_error(job, event);
     if (event->type == SESSION_EVENT_READY)
-        session_stop(job->session, "made", true, 0);
+        tenant_stop(t, "made", true, 0);
 }
 
-static void on_gone(int status, void *user)
+static void on_over(struct tenant *t)
 {
-    struct template_job *job = user;
-
-    (void)status;
-    job->session = NULL;
-    finish(job);
-}
-
-static void finish(struct template_job *job)
-{
-    struct rack *r = job->rack;
-    struct link *link = job->link;
+    struct job *job = container_of(t, struct job, tenant);
+    struct templates *ts = job->templates;
+    struct link *link = t->link;
 
     tell(job, "end", NULL, job->error == NULL ? "" : job->error);
-    DL_DELETE(r->template_jobs, job);
+    DL_DELETE(ts->jobs, job);
     job_free(job);
-    guard_end(link);
-    if (!r->quitting) {
-        template_trim(link);
-        uv_timer_start(&r->template_timer, on_timer, 0, 0);
-    }
-    rack_run_ended(r);
+    if (ts->spec.tenants->quitting)
+        return;
+    template_trim(ts->spec.list, link, ts->jobs != NULL);
+    uv_timer_start(&ts->timer, on_timer, 0, 0);
 }
 
-void templates_stop(struct rack *r)
-{
-    struct template_job *job, *next;
+/* ---- the end ------------------------------------------------------------- */
 
-    uv_timer_stop(&r->template_timer);
-    DL_FOREACH_SAFE (r->template_jobs, job, next) {
-        if (job->session != NULL) {
-            session_stop(job->session, "rackd ends", true, 1);
-            continue;
-        }
-        tell(job, "end", NULL, "rackd ends");
-        DL_DELETE(r->template_jobs, job);
-        job_free(job);
-    }
+void templates_close(struct templates *ts)
+{
+    uv_close((uv_handle_t *)&ts->timer, on_timer_closed);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    free(container_of(timer, struct templates, timer));
 }

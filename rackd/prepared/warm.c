@@ -1,101 +1,114 @@
 /*
- * warm -- for a start with --warm: while the app runs, the resources of its
- * next start are started in a session of their own and frozen (run/ahead.c).
- * The next start takes that session over; if none comes, it goes.
- *
- * Asked for, not the rule: what Ctrl-C leaves otherwise is nothing at all.
+ * Makes, keeps and hands over the resources of starts to come. A timer looks
+ * once a second who wants some and whom nobody came for; rack/app_run.c asks
+ * for them when a start begins.
  */
+#include "prepared/warm.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "base/env.h"
-#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "logs/hub.h"
 #include "plan/plan.h"
-#include "rack.h"
+#include "prepared/templates.h"
+#include "rack/app_run.h"
+#include "rack/link.h"
 #include "run/session.h"
 
-#define HEX "0123456789abcdef"
+#define LOOK_MS 1000
 
+struct warm_pool {
+    struct warm_spec spec;
+    uv_timer_t look_timer;
+    struct warm *all;
+};
+
+/* The resources of one app's next start. */
 struct warm {
-    struct rack *rack;
-    struct link *link;
-    struct plan *plan; /* held */
+    struct tenant tenant;
+    struct warm_pool *pool;
+    struct plan *plan; /* referenced */
     struct plan part;  /* its resources with containers, borrowed */
     struct env client_env;
-    char *dir, id[8];
-    struct hub *hub;
-    struct session *session; /* NULL: taken, or gone */
-    bool frozen, going;
-    uint64_t since; /* loop clock */
+    char *dir, release[12];
+    bool frozen;       /* they wait */
+    bool going;        /* they are removed */
+    bool taken, over;  /* taken: it lives until the start that has it is over */
+    uint64_t since_ms; /* loop clock: their app ran last */
     struct warm *prev, *next;
 };
 
 /* In order of time. */
-static void begin(struct app_run *run);
-static void on_event(const struct session_event *event, void *user);
-static void on_gone(int status, void *user);
+static void on_look(uv_timer_t *timer);
+static void begin(struct warm_pool *wp, struct app_run *run);
+static void on_begin(struct tenant *t);
+static void on_event(struct tenant *t, const struct session_event *event);
+static void on_over(struct tenant *t);
+static void on_returned(struct tenant *t);
+static void on_timer_closed(uv_handle_t *handle);
+
+static const struct tenant_kind warm_kind = {
+    .name = "warm",
+    .letter = 's', /* it becomes a start's */
+    .background = true,
+    .begin = on_begin,
+    .on_event = on_event,
+    .on_over = on_over,
+    .on_returned = on_returned,
+};
+
+struct warm_pool *warm_pool_new(const struct warm_spec *spec)
+{
+    struct warm_pool *wp = xcalloc(1, sizeof(*wp));
+
+    wp->spec = *spec;
+    uv_timer_init(spec->tenants->loop, &wp->look_timer);
+    uv_timer_start(&wp->look_timer, on_look, LOOK_MS, LOOK_MS);
+    return wp;
+}
 
 /* ---- which there are ----------------------------------------------------- */
 
-static struct warm *find(const struct rack *r, const char *app)
+static struct warm *find(const struct warm_pool *wp, const char *app)
 {
     struct warm *w;
 
-    DL_FOREACH (r->warm, w)
+    DL_FOREACH (wp->all, w)
         if (strcmp(w->part.app, app) == 0 && !w->going)
             return w;
     return NULL;
 }
 
-unsigned warm_all(const struct rack *r)
+unsigned warm_count_all(const struct warm_pool *wp)
 {
     const struct warm *w;
     unsigned sum = 0;
 
-    DL_FOREACH (r->warm, w)
+    DL_FOREACH (wp->all, w)
         if (w->frozen)
             sum += (unsigned)w->part.resources.len;
     return sum;
 }
 
-unsigned warm_count(const struct rack *r, const char *app, long long *bytes)
+unsigned warm_count(const struct warm_pool *wp, const char *app,
+                    long long *bytes)
 {
-    const struct warm *w = find(r, app);
+    const struct warm *w = find(wp, app);
 
-    *bytes = w != NULL && w->frozen ? session_memory(w->session) : 0;
-    return w != NULL && w->frozen ? (unsigned)w->part.resources.len : 0;
-}
-
-bool warm_is_on(const struct link *link)
-{
-    const struct warm *w;
-
-    DL_FOREACH (link->rack->warm, w)
-        if (w->link == link)
-            return true;
-    return false;
-}
-
-bool warm_session_lives(const struct rack *r, const char *session)
-{
-    const struct warm *w;
-
-    DL_FOREACH (r->warm, w)
-        if (strcmp(w->id, session) == 0)
-            return true;
-    return false;
+    *bytes = 0;
+    if (w == NULL || !w->frozen)
+        return 0;
+    *bytes = session_memory(w->tenant.session);
+    return (unsigned)w->part.resources.len;
 }
 
 /* ---- made ---------------------------------------------------------------- */
 
-void warm_free(struct warm *w)
+static void warm_free(struct warm *w)
 {
-    if (w == NULL)
-        return;
     plan_free(w->plan);
     env_release(&w->client_env);
     free(w->part.resources.v);
@@ -108,22 +121,6 @@ static bool has_container(const struct plan_resource *r)
     return r->has_container;
 }
 
-static struct warm *warm_new(struct app_run *run)
-{
-    struct warm *w = xcalloc(1, sizeof(*w));
-
-    w->rack = run->rack;
-    w->link = run->link;
-    w->plan = plan_ref(run->plan);
-    plan_pick(&w->part, w->plan, has_container);
-    w->dir = xstrdup(run->input.dir);
-    env_merge(&w->client_env, &run->input.client_env);
-    w->since = uv_now(w->rack->loop);
-    w->id[0] = 's';
-    store_random(w->id + 1, sizeof(w->id) - 2, HEX);
-    return w;
-}
-
 static bool keeps_data(const struct app_run *run)
 {
     for (size_t i = 0; i < run->plan->resources.len; i++)
@@ -132,43 +129,52 @@ static bool keeps_data(const struct app_run *run)
     return false;
 }
 
-/* Templates first: what is made of them is smaller and sooner there. */
-static bool wants_one(const struct app_run *run)
+/* Templates come first: what is made of them is smaller and sooner there. */
+static bool wants_some(const struct warm_pool *wp, const struct app_run *run)
 {
-    return run->keep_warm && !run->rack->quitting && run->session != NULL &&
-           session_is_ready(run->session) && !keeps_data(run) &&
-           run->rack->template_jobs == NULL &&
-           find(run->rack, run->plan->app) == NULL;
+    return run->keep_warm && !wp->spec.tenants->quitting &&
+           run->tenant.session != NULL &&
+           session_is_ready(run->tenant.session) && !keeps_data(run) &&
+           templates_are_idle(wp->spec.templates) &&
+           find(wp, run->plan->app) == NULL;
 }
 
-static void begin(struct app_run *run)
+static void begin(struct warm_pool *wp, struct app_run *run)
 {
-    struct rack *r = run->rack;
-    struct warm *w = warm_new(run);
-    struct session_spec spec;
+    struct warm *w = xcalloc(1, sizeof(*w));
 
     run->keep_warm = false; /* again with the next start: no endless tries */
+    w->pool = wp;
+    w->plan = plan_ref(run->plan);
+    plan_pick(&w->part, w->plan, has_container);
+    w->dir = xstrdup(run->dir);
+    snprintf(w->release, sizeof(w->release), "%s", run->release);
+    env_merge(&w->client_env, &run->client_env);
+    w->since_ms = uv_now(wp->spec.tenants->loop);
     if (w->part.resources.len == 0) {
         warm_free(w);
         return;
     }
-    DL_APPEND(r->warm, w);
-    w->hub = hub_new();
+    tenant_init(&w->tenant, wp->spec.tenants, run->tenant.link, &warm_kind);
+    DL_APPEND(wp->all, w);
     log_info("warm", "making the next resources of %s: session %s", w->part.app,
-             w->id);
-    rack_session_spec(w->link, &spec);
+             w->tenant.id);
+    tenant_begin(&w->tenant);
+}
+
+static void on_begin(struct tenant *t)
+{
+    struct warm *w = container_of(t, struct warm, tenant);
+    struct session_spec spec;
+
+    tenant_session_spec(t, &spec);
     spec.plan = &w->part;
-    spec.hub = w->hub;
-    spec.id = w->id;
-    spec.release = run->release;
+    spec.release = w->release;
     spec.dir = w->dir;
     spec.client_env = &w->client_env;
-    spec.ahead = true;
+    spec.freeze = true;
     spec.exit_on_failure = true;
-    spec.on_event = on_event;
-    spec.on_gone = on_gone;
-    spec.user = w;
-    w->session = session_start(&spec);
+    tenant_run(t, &spec);
 }
 
 static void drop(struct warm *w, const char *why)
@@ -178,104 +184,136 @@ static void drop(struct warm *w, const char *why)
     w->going = true;
     w->frozen = false;
     log_info("warm", "the next resources of %s go: %s", w->part.app, why);
-    session_stop(w->session, why, true, 0);
+    tenant_stop(&w->tenant, why, true, 0);
 }
 
 /* The oldest go first; one that alone takes too much is no use either. */
-static void keep_in_bounds(struct rack *r)
+static void keep_in_bounds(struct warm_pool *wp)
 {
-    long long most = (long long)r->warm_mb << 20, sum = 0;
+    long long most = (long long)wp->spec.max_mb << 20, sum = 0;
     struct warm *w, *next;
 
-    DL_FOREACH (r->warm, w)
+    DL_FOREACH (wp->all, w)
         if (w->frozen)
-            sum += session_memory(w->session);
-    DL_FOREACH_SAFE (r->warm, w, next) {
+            sum += session_memory(w->tenant.session);
+    DL_FOREACH_SAFE (wp->all, w, next) {
         if (sum <= most)
             return;
         if (!w->frozen)
             continue;
-        sum -= session_memory(w->session);
+        sum -= session_memory(w->tenant.session);
         drop(w, "all that waits takes more memory than CVX_WARM_MB");
     }
 }
 
-static void on_event(const struct session_event *event, void *user)
+static void on_event(struct tenant *t, const struct session_event *event)
 {
-    struct warm *w = user;
+    struct warm *w = container_of(t, struct warm, tenant);
 
     if (event->type == SESSION_EVENT_ERROR)
         log_warn("warm", "%s: %s", event->text,
                  event->why == NULL ? "" : event->why);
-    if (event->type == SESSION_EVENT_STOPPING)
+    if (event->type == SESSION_EVENT_STOPPING) {
         w->going = true;
+        w->frozen = false;
+    }
     if (event->type != SESSION_EVENT_READY)
         return;
     w->frozen = true;
     log_info("warm", "%s: %zu containers wait, %lld MB", w->part.app,
-             w->part.resources.len, session_memory(w->session) >> 20);
-    keep_in_bounds(w->rack);
-}
-
-static void on_gone(int status, void *user)
-{
-    struct warm *w = user;
-    struct rack *r = w->rack;
-    struct link *link = w->link;
-
-    (void)status;
-    DL_DELETE(r->warm, w);
-    hub_free(w->hub);
-    warm_free(w);
-    guard_end(link);
-    rack_run_ended(r);
+             w->part.resources.len, session_memory(t->session) >> 20);
+    keep_in_bounds(w->pool);
 }
 
 /* ---- taken, or dropped --------------------------------------------------- */
 
-bool warm_take(struct app_run *run)
+struct tenant *warm_find_ready_made(struct app_run *run, void *user)
 {
-    struct warm *w = find(run->rack, run->plan->app);
+    struct warm_pool *wp = user;
+    struct warm *w = find(wp, run->plan->app);
 
-    if (w == NULL || !w->frozen || w->link != run->link)
-        return false;
+    if (w == NULL || !w->frozen || w->tenant.link != run->tenant.link)
+        return NULL;
     if (keeps_data(run) || !plan_same_resources(&w->part, run->plan)) {
         drop(w, "the app has other resources now");
-        return false;
+        return NULL;
     }
-    DL_DELETE(run->rack->warm, w);
-    memcpy(run->id, w->id, sizeof(run->id));
-    run->warm = w;
-    run->hub = w->hub;
-    run->session = w->session;
-    return true;
+    w->taken = true;
+    w->frozen = false;
+    DL_DELETE(wp->all, w);
+    return &w->tenant;
 }
 
-bool warm_drop(struct rack *r, const char *app, const char *why)
+bool warm_drop(struct warm_pool *wp, const char *app, const char *why)
 {
     struct warm *w, *next;
     bool any = false;
 
-    DL_FOREACH_SAFE (r->warm, w, next)
-        if (app == NULL || strcmp(w->part.app, app) == 0) {
+    DL_FOREACH_SAFE (wp->all, w, next)
+        if (strcmp(w->part.app, app) == 0) {
             any = true;
             drop(w, why);
         }
     return any;
 }
 
-void warm_tick(struct rack *r)
+static void drop_unwanted(struct warm_pool *wp, struct warm *w)
 {
+    uint64_t now_ms = uv_now(wp->spec.tenants->loop);
+
+    if (app_runs_find(wp->spec.runs, w->part.app) != NULL)
+        w->since_ms = now_ms;
+    else if (w->frozen && now_ms - w->since_ms > WARM_MINUTES * 60000ULL)
+        drop(w, "no start came for it");
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct warm_pool *wp = container_of(timer, struct warm_pool, look_timer);
     struct app_run *run;
     struct warm *w, *next;
 
-    DL_FOREACH (r->runs, run)
-        if (wants_one(run))
-            begin(run);
-    DL_FOREACH_SAFE (r->warm, w, next)
-        if (w->frozen && rack_find_app(r, w->part.app) == NULL &&
-            uv_now(r->loop) - w->since > WARM_MINUTES * 60000ULL)
-            drop(w, "no start came for it");
-        else if (rack_find_app(r, w->part.app) != NULL)
-            w->since = uv_now(r->loop);
+    DL_FOREACH (wp->spec.runs->all, run)
+        if (wants_some(wp, run))
+            begin(wp, run);
+    DL_FOREACH_SAFE (wp->all, w, next)
+        drop_unwanted(wp, w);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void on_over(struct tenant *t)
+{
+    struct warm *w = container_of(t, struct warm, tenant);
+
+    w->over = true;
+    if (w->taken)
+        return;
+    DL_DELETE(w->pool->all, w);
+    warm_free(w);
+}
+
+/* Its start may end before its own handles are closed: the last one frees. */
+static void on_returned(struct tenant *t)
+{
+    struct warm *w = container_of(t, struct warm, tenant);
+
+    w->taken = false;
+    w->going = true;
+    if (w->over)
+        warm_free(w);
+    else
+        DL_APPEND(w->pool->all, w);
+}
+
+void warm_pool_close(struct warm_pool *wp)
+{
+    uv_close((uv_handle_t *)&wp->look_timer, on_timer_closed);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    uv_timer_t *timer = (uv_timer_t *)handle;
+
+    free(container_of(timer, struct warm_pool, look_timer));
 }

@@ -1,11 +1,13 @@
+/* The first message to a database and the judgement of its answer, one protocol
+ * after the other. Called by ready.c for every attempt; does no I/O. */
 #include "probe/handshake.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Length 31, protocol 3.0, then the pairs and an empty name. The literal's
- * own NUL is the last byte. */
+/* A StartupMessage: its length (31), protocol 3.0, two pairs of strings, and an
+ * empty name as the end. The literal's own NUL is the last byte. */
 static const char postgres_startup[] = "\0\0\0\x1f\0\3\0\0"
                                        "user\0app\0"
                                        "database\0app\0";
@@ -32,7 +34,8 @@ const char *handshake_question(enum plan_probe probe, size_t *len)
     return "";
 }
 
-/* The first line of `text`, printable, as the reason. */
+/* The server answers, but is not ready: `why` becomes the first line of `text`,
+ * made printable. */
 static enum handshake not_yet(const char *text, size_t len, char *why,
                               size_t why_size)
 {
@@ -49,6 +52,7 @@ static enum handshake not_yet(const char *text, size_t len, char *why,
     return HANDSHAKE_NOT_YET;
 }
 
+/* What answers speaks another protocol. */
 static enum handshake strange(const char *name, char *why, size_t why_size)
 {
     snprintf(why, why_size, "the answer is not from a %s server", name);
@@ -62,7 +66,7 @@ static bool begins(const char *data, size_t len, const char *prefix)
     return len >= n && memcmp(data, prefix, n) == 0;
 }
 
-/* Could `data` still become `prefix`, or is it already? */
+/* Is `data` the beginning of `prefix`, or `prefix` that of `data`? */
 static bool may_begin(const char *data, size_t len, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -70,7 +74,8 @@ static bool may_begin(const char *data, size_t len, const char *prefix)
     return memcmp(data, prefix, len < n ? len : n) == 0;
 }
 
-/* A field of an ErrorResponse: a type byte and a string each. */
+/* The field of this type in an ErrorResponse; "" when there is none. A field is
+ * a byte for its type and a string. */
 static const char *error_field(const char *fields, size_t len, char type,
                                size_t *field_len)
 {
@@ -92,6 +97,8 @@ static const char *error_field(const char *fields, size_t len, char type,
     return "";
 }
 
+/* SQLSTATE 57P01 to 57P03: the server starts or stops. Any other error comes
+ * from a server that is up. */
 static enum handshake postgres_error(const char *fields, size_t len, char *why,
                                      size_t why_size)
 {
@@ -123,7 +130,8 @@ static enum handshake postgres(const char *data, size_t len, char *why,
     if (len < 5)
         return HANDSHAKE_MORE;
     size = big_endian(data + 1);
-    /* Before it could fork: 'E' and plain text, of protocol 2. */
+    /* A server that cannot fork answers as in protocol 2, with plain text
+     * behind the 'E': read as a length, text is a very large number. */
     if (data[0] == 'E' && size > 30000) {
         if (memchr(data, '\n', len) == NULL && len < HANDSHAKE_MAX)
             return HANDSHAKE_MORE;
@@ -157,11 +165,13 @@ static enum handshake mysql(const char *data, size_t len, char *why,
         return HANDSHAKE_MORE;
     if (len > size)
         len = size;
-    /* 0xff, two bytes of code, text; '#' and SQLSTATE only after a login. */
+    /* An error is 0xff, two bytes of code, and text. Before a login no SQLSTATE
+     * stands in between. */
     return len > 7 ? not_yet(data + 7, len - 7, why, why_size)
                    : strange("mysql", why, why_size);
 }
 
+/* Is the first line whole, or so long that we do not wait for its end? */
 static bool has_line(const char *data, size_t len)
 {
     return memchr(data, '\n', len) != NULL || len >= HANDSHAKE_MAX;

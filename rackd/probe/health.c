@@ -1,6 +1,12 @@
+/*
+ * Asks one service over HTTP or HTTPS whether it is well. run/ starts one of
+ * these for every service with a health check when its container runs, and
+ * cancels it when the container ends. The requests are httpc's; this file knows
+ * when to ask and what an answer means.
+ */
 #include "probe/health.h"
 
-#include <llhttp.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,99 +15,96 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "probe/tls_probe.h"
+#include "net/httpc.h"
 
-/* Of an answer's body so much is read, to leave politely: a server whose
- * client hangs up in the middle tells its log about it. */
-#define DRAIN_MAX ((size_t)1 << 20)
+/* How much of an answer's body is read. Nobody wants it, but many servers write
+ * to their log when a client hangs up in the middle. */
+#define DISCARD_MAX ((size_t)1 << 20)
 
-/* An interval of 0 must not become a flood. */
+/* The shortest interval: one of 0 would flood the service with requests. */
 #define INTERVAL_MIN_MS 50U
 
 enum ask_state {
-    ASK_WAITING,
-    ASK_CONNECTING,
-    ASK_READING,
-    ASK_DRAINING, /* the verdict is known */
-    ASK_CLOSING,
+    ASK_WAITING, /* for the time of the next request */
+    ASK_ASKING,  /* for the head of the answer, which is the verdict */
+    ASK_DRAINING /* for the end of its body */
 };
 
 enum verdict { VERDICT_NONE, VERDICT_WELL, VERDICT_UNWELL };
 
 struct health {
-    uv_timer_t timer; /* of the wait, or of the attempt */
-    uv_tcp_t tcp;
-    uv_connect_t connect;
-    struct sockaddr_storage addr;
-    bool bad_addr, https, tcp_open, over;
-    int handles;
+    uv_timer_t timer;     /* until the next request */
+    struct httpc *client; /* NULL: the host is no address */
+    struct httpc_req *req;
+    int handles; /* the timer and the client, until they are closed */
+    bool over;   /* cancelled: no callback from now on */
+    char *path;
     unsigned grace_ms, interval_ms, timeout_ms, wait_ms;
     health_cb on_change;
     void *user;
 
     enum ask_state state;
-    struct str request;
-    struct tls_probe *tls;
-    llhttp_t parser;
-    llhttp_settings_t settings;
-    bool complete; /* the whole answer is here */
-    size_t received;
-    char in[16384];
-
     enum verdict verdict;
     bool was_well;
-    int failures;
-    uint64_t started, counted;       /* counted: when the last failure was */
-    uint64_t connected_ns, spoke_ns; /* by uv_hrtime() */
+    int failures;              /* in a row, those that count */
+    uint64_t started, counted; /* counted: when the last failure was */
+    uint64_t connected_ns;     /* of the first answer, by uv_hrtime() */
     char why[160];
 };
 
-/* It waits, connects, asks and reads; the head of the answer is the verdict,
- * the rest is drained; the close callback waits for the next turn. */
+/* In order of time; after the answer the timer waits for the next request. */
 static void on_timer(uv_timer_t *timer);
 static void ask(struct health *h);
-static void on_connect(uv_connect_t *req, int status);
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
-static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf);
-static int on_head(llhttp_t *parser);
-static int on_complete(llhttp_t *parser);
-static void on_tcp_closed(uv_handle_t *handle);
+static void on_head(struct httpc_req *req, long status, void *user);
+static void on_done(const struct httpc_res *res, const struct err *err,
+                    void *user);
+static void on_client_closed(void *user);
 static void on_timer_closed(uv_handle_t *handle);
 
-/* A path comes from the manifest: nothing in it may end the request's line. */
-static void make_request(struct str *out, const char *path)
+/* A path comes from the manifest: nothing in it may end the line of the
+ * request, and '#' would end the path of a URL. */
+static char *path_of(const char *path)
 {
-    str_add(out, "GET ");
+    struct str out = { 0 };
+
     if (*path != '/')
-        str_add_char(out, '/');
+        str_add_char(&out, '/');
     for (; *path != '\0'; path++) {
         unsigned char c = (unsigned char)*path;
 
-        if (c <= 0x20 || c >= 0x7f)
-            str_printf(out, "%%%02X", c);
+        if (c <= 0x20 || c >= 0x7f || c == '#')
+            str_printf(&out, "%%%02X", c);
         else
-            str_add_char(out, *path);
+            str_add_char(&out, *path);
     }
-    str_add(out, " HTTP/1.1\r\n"
-                 "Host: localhost\r\n"
-                 "User-Agent: cvx-health\r\n"
-                 "Accept: */*\r\n"
-                 "Connection: close\r\n\r\n");
+    return str_take(&out);
 }
 
-static bool to_address(const struct health_spec *spec,
-                       struct sockaddr_storage *to)
+/* NULL when the host is no address: a name would have to be looked up. */
+static struct httpc *client_of(uv_loop_t *loop, const struct health_spec *spec)
 {
-    return uv_ip4_addr(spec->host, spec->port, (struct sockaddr_in *)to) == 0 ||
-           uv_ip6_addr(spec->host, spec->port, (struct sockaddr_in6 *)to) == 0;
+    static const struct httpc_tls any = { .unverified = "localhost" };
+    bool tls = spec->scheme != NULL && strcmp(spec->scheme, "https") == 0;
+    cleanup_free char *endpoint = NULL;
+    unsigned char addr[sizeof(struct in6_addr)];
+    struct httpc *client;
+    struct err err;
+
+    if (inet_pton(AF_INET6, spec->host, addr) == 1)
+        endpoint = xasprintf("http://[%s]:%d", spec->host, spec->port);
+    else if (inet_pton(AF_INET, spec->host, addr) == 1)
+        endpoint = xasprintf("http://%s:%d", spec->host, spec->port);
+    if (endpoint == NULL ||
+        httpc_new(&client, loop, endpoint, tls ? &any : NULL, &err) < 0)
+        return NULL;
+    return client;
 }
 
 struct health *health_start(uv_loop_t *loop, const struct health_spec *spec)
 {
     struct health *h = xcalloc(1, sizeof(*h));
 
-    h->bad_addr = !to_address(spec, &h->addr);
-    h->https = spec->scheme != NULL && strcmp(spec->scheme, "https") == 0;
+    h->path = path_of(spec->path);
     h->grace_ms = spec->grace_ms;
     h->interval_ms = spec->interval_ms > INTERVAL_MIN_MS ? spec->interval_ms
                                                          : INTERVAL_MIN_MS;
@@ -109,12 +112,9 @@ struct health *health_start(uv_loop_t *loop, const struct health_spec *spec)
     h->wait_ms = spec->fast_ms > 0 ? spec->fast_ms : HEALTH_FAST_MS;
     h->on_change = spec->on_change;
     h->user = spec->user;
-    make_request(&h->request, spec->path);
-    llhttp_settings_init(&h->settings);
-    h->settings.on_headers_complete = on_head;
-    h->settings.on_message_complete = on_complete;
     h->started = uv_now(loop);
-    h->handles = 1;
+    h->client = client_of(loop, spec);
+    h->handles = h->client != NULL ? 2 : 1;
     uv_timer_init(loop, &h->timer);
     uv_timer_start(&h->timer, on_timer, 0, 0);
     return h;
@@ -122,12 +122,13 @@ struct health *health_start(uv_loop_t *loop, const struct health_spec *spec)
 
 static void set_state(struct health *h, enum ask_state state)
 {
-    static const char *const names[] = { "WAITING", "CONNECTING", "READING",
-                                         "DRAINING", "CLOSING" };
+    static const char *const names[] = { "WAITING", "ASKING", "DRAINING" };
 
     log_debug("health", "%s -> %s", names[h->state], names[state]);
     h->state = state;
 }
+
+/* ---- the verdict --------------------------------------------------------- */
 
 static void tell(struct health *h, enum verdict verdict, const char *why)
 {
@@ -143,7 +144,8 @@ static bool counts(const struct health *h, uint64_t now)
            (h->failures == 0 || now - h->counted >= h->interval_ms);
 }
 
-/* The verdict of one attempt. The caller may be cancelled when it returns. */
+/* The owner may cancel while it is told, so `h->over` is to be looked at
+ * afterwards. */
 static void judge(struct health *h, bool well, const char *why)
 {
     uint64_t now = uv_now(h->timer.loop);
@@ -165,179 +167,7 @@ static void judge(struct health *h, bool well, const char *why)
         tell(h, VERDICT_UNWELL, h->why);
 }
 
-static void end_attempt(struct health *h)
-{
-    if (h->over || h->state == ASK_CLOSING)
-        return;
-    set_state(h, ASK_CLOSING);
-    uv_timer_stop(&h->timer);
-    uv_close((uv_handle_t *)&h->tcp, on_tcp_closed);
-}
-
-/* Failures after the verdict was had are no news. */
-static void fail(struct health *h, const char *why)
-{
-    if (h->state == ASK_CONNECTING || h->state == ASK_READING)
-        judge(h, false, why);
-    end_attempt(h);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct health *h = container_of(timer, struct health, timer);
-    char why[64];
-
-    if (h->state == ASK_WAITING) {
-        ask(h);
-        return;
-    }
-    snprintf(why, sizeof(why), "no answer within %u ms", h->timeout_ms);
-    fail(h, why);
-}
-
-static void ask(struct health *h)
-{
-    int rc = UV_EINVAL;
-
-    set_state(h, ASK_CONNECTING);
-    h->received = 0;
-    h->complete = false;
-    llhttp_init(&h->parser, HTTP_RESPONSE, &h->settings);
-    uv_tcp_init(h->timer.loop, &h->tcp);
-    h->tcp_open = true;
-    h->handles++;
-    uv_timer_start(&h->timer, on_timer, h->timeout_ms, 0);
-    if (!h->bad_addr)
-        rc = uv_tcp_connect(&h->connect, &h->tcp, (struct sockaddr *)&h->addr,
-                            on_connect);
-    if (rc < 0)
-        fail(h, h->bad_addr ? "not an address" : uv_strerror(rc));
-}
-
-/* A request and a TLS flight are small: a fresh connection takes them whole. */
-static void send_all(struct health *h, const char *data, size_t len)
-{
-    uv_buf_t buf = uv_buf_init((char *)data, (unsigned)len);
-    int sent;
-
-    if (len == 0)
-        return;
-    sent = uv_try_write((uv_stream_t *)&h->tcp, &buf, 1);
-    if (sent < 0)
-        fail(h, uv_strerror(sent));
-    else if ((size_t)sent < len)
-        fail(h, "the server takes no request");
-}
-
-static void parse(struct health *h, const char *data, size_t len)
-{
-    enum llhttp_errno rc = llhttp_execute(&h->parser, data, len);
-
-    if (h->over)
-        return;
-    if (h->complete)
-        end_attempt(h);
-    else if (rc == HPE_PAUSED_UPGRADE)
-        fail(h, "HTTP 101");
-    else if (rc != HPE_OK)
-        fail(h, "the answer is not HTTP");
-    else if (h->received > DRAIN_MAX)
-        fail(h, "the head of the answer has no end");
-}
-
-static void feed_tls(struct health *h, const char *data, size_t len)
-{
-    cleanup_str struct str plain = { 0 }, out = { 0 };
-    struct err err = { 0 };
-    int rc = tls_probe_feed(h->tls, data, len, &plain, &err);
-
-    tls_probe_take(h->tls, &out);
-    send_all(h, out.s, out.len);
-    if (plain.len > 0 && !h->over && h->state != ASK_CLOSING)
-        parse(h, plain.s, plain.len);
-    if (rc < 0 && !h->over)
-        fail(h, err.msg);
-}
-
-static void on_connect(uv_connect_t *req, int status)
-{
-    struct health *h = container_of(req, struct health, connect);
-
-    if (h->over || h->state != ASK_CONNECTING)
-        return;
-    if (status < 0) {
-        fail(h, uv_strerror(status));
-        return;
-    }
-    h->connected_ns = uv_hrtime();
-    set_state(h, ASK_READING);
-    uv_read_start((uv_stream_t *)&h->tcp, on_alloc, on_read);
-    if (h->https) {
-        h->tls = tls_probe_new(str_c(&h->request));
-        feed_tls(h, "", 0);
-    } else {
-        send_all(h, h->request.s, h->request.len);
-    }
-}
-
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
-{
-    struct health *h = container_of(handle, struct health, tcp);
-
-    (void)hint;
-    *buf = uv_buf_init(h->in, sizeof(h->in));
-}
-
-static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
-{
-    struct health *h = container_of(s, struct health, tcp);
-
-    (void)buf;
-    if (nread < 0) {
-        fail(h, h->received > 0
-                    ? "the connection was closed in mid-answer"
-                    : "the connection was closed without an answer");
-        return;
-    }
-    if (h->spoke_ns == 0 && nread > 0)
-        h->spoke_ns = h->connected_ns;
-    h->received += (size_t)nread;
-    if (h->https)
-        feed_tls(h, h->in, (size_t)nread);
-    else
-        parse(h, h->in, (size_t)nread);
-}
-
-static int on_head(llhttp_t *parser)
-{
-    struct health *h = container_of(parser, struct health, parser);
-    unsigned status = parser->status_code;
-    char why[32];
-
-    if (h->state != ASK_READING || status < 200)
-        return 0; /* 1xx: the answer is still to come */
-    snprintf(why, sizeof(why), "HTTP %u", status);
-    set_state(h, ASK_DRAINING);
-    judge(h, status < 400, why);
-    return 0;
-}
-
-static int on_complete(llhttp_t *parser)
-{
-    struct health *h = container_of(parser, struct health, parser);
-
-    h->complete = h->state == ASK_DRAINING;
-    return 0;
-}
-
-static void close_one(struct health *h)
-{
-    if (--h->handles > 0)
-        return;
-    tls_probe_free(h->tls);
-    str_release(&h->request);
-    free(h);
-}
+/* ---- one request --------------------------------------------------------- */
 
 static unsigned next_wait(struct health *h)
 {
@@ -350,18 +180,121 @@ static unsigned next_wait(struct health *h)
     return wait;
 }
 
-static void on_tcp_closed(uv_handle_t *handle)
+static void wait_for_next(struct health *h)
 {
-    struct health *h = container_of(handle, struct health, tcp);
+    if (h->over)
+        return;
+    set_state(h, ASK_WAITING);
+    uv_timer_start(&h->timer, on_timer, next_wait(h), 0);
+}
 
-    h->tcp_open = false;
-    if (!h->over) {
-        tls_probe_free(h->tls);
-        h->tls = NULL;
-        set_state(h, ASK_WAITING);
-        uv_timer_start(&h->timer, on_timer, next_wait(h), 0);
+static void on_timer(uv_timer_t *timer)
+{
+    struct health *h = container_of(timer, struct health, timer);
+
+    if (h->client != NULL) {
+        ask(h);
+        return;
     }
-    close_one(h);
+    judge(h, false, "not an address");
+    wait_for_next(h);
+}
+
+static void ask(struct health *h)
+{
+    static const char *const headers[] = { "Host: localhost",
+                                           "User-Agent: cvx-health",
+                                           "Accept: */*", "Connection: close",
+                                           NULL };
+
+    set_state(h, ASK_ASKING);
+    h->req = httpc_start(h->client,
+                         &(struct httpc_spec){ .method = "GET",
+                                               .path = h->path,
+                                               .headers = headers,
+                                               .timeout_ms = h->timeout_ms,
+                                               .discard_max = DISCARD_MAX,
+                                               .on_head = on_head,
+                                               .on_done = on_done,
+                                               .user = h });
+}
+
+static void on_head(struct httpc_req *req, long status, void *user)
+{
+    struct health *h = user;
+    char why[32];
+
+    if (h->connected_ns == 0)
+        h->connected_ns = httpc_connected_ns(req);
+    set_state(h, ASK_DRAINING);
+    snprintf(why, sizeof(why), "HTTP %ld", status);
+    /* 101 as well is no answer to a GET. */
+    judge(h, status >= 200 && status < 400, why);
+}
+
+static void describe(const struct health *h, char *out, size_t size)
+{
+    struct httpc_why why = httpc_why(h->req);
+    const char *text = why.text;
+
+    switch (why.what) {
+    case HTTPC_NOT_CONNECTED:
+        if (why.os_errno != 0)
+            text = uv_strerror(uv_translate_sys_error(why.os_errno));
+        break;
+    case HTTPC_NO_TLS:
+        snprintf(out, size, "TLS: %s", text);
+        return;
+    case HTTPC_NO_ANSWER:
+        text = "the connection was closed without an answer";
+        break;
+    case HTTPC_CUT_SHORT:
+        text = "the connection was closed in mid-answer";
+        break;
+    case HTTPC_NOT_HTTP:
+        text = "the answer is not HTTP";
+        break;
+    case HTTPC_HEAD_TOO_LARGE:
+        text = "the head of the answer has no end";
+        break;
+    case HTTPC_TOO_LATE:
+        snprintf(out, size, "no answer within %u ms", h->timeout_ms);
+        return;
+    case HTTPC_FAILED:
+        break;
+    }
+    snprintf(out, size, "%s", text);
+}
+
+/* A failure after the head is no news: the verdict was had. */
+static void on_done(const struct httpc_res *res, const struct err *err,
+                    void *user)
+{
+    struct health *h = user;
+    char why[sizeof(h->why)];
+
+    (void)res;
+    if (err != NULL && h->state == ASK_ASKING) {
+        describe(h, why, sizeof(why));
+        judge(h, false, why);
+    }
+    h->req = NULL;
+    wait_for_next(h);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void close_one(struct health *h)
+{
+    if (--h->handles > 0)
+        return;
+    free(h->path);
+    free(h);
+}
+
+static void on_client_closed(void *user)
+{
+    close_one(user);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -375,8 +308,8 @@ void health_cancel(struct health *h)
         return;
     h->over = true;
     uv_close((uv_handle_t *)&h->timer, on_timer_closed);
-    if (h->tcp_open && !uv_is_closing((uv_handle_t *)&h->tcp))
-        uv_close((uv_handle_t *)&h->tcp, on_tcp_closed);
+    if (h->client != NULL)
+        httpc_close(h->client, on_client_closed, h);
 }
 
 const char *health_last_error(const struct health *h)
@@ -386,5 +319,5 @@ const char *health_last_error(const struct health *h)
 
 uint64_t health_connected_ns(const struct health *h)
 {
-    return h->spoke_ns;
+    return h->connected_ns;
 }

@@ -6,11 +6,12 @@
  *         .path = "/check", .grace_ms = 5000, .interval_ms = 5000,
  *         .timeout_ms = 4000, .on_change = on_health, .user = item });
  *
- * Any answer of 200 to 399 is well; redirects are not followed, certificates
- * not checked. Until the first success it asks after 20 ms, doubling up to
- * 250 ms, so that a service is ready when it is ready and not an interval
- * later; from then on once per interval. It is unwell after three failures in
- * a row, each an interval after the other; those within the grace do not count.
+ * Any answer of 200 to 399 is well. Redirects are not followed, certificates
+ * are not checked. Until the first success it asks after 20 ms, doubling up to
+ * 250 ms, so that a service need not wait an interval to be found ready; from
+ * then on it asks once per interval. The service is unwell after three failures
+ * in a row, each at least an interval after the other; failures within the
+ * grace do not count.
  */
 #ifndef PROBE_HEALTH_H
 #define PROBE_HEALTH_H
@@ -19,10 +20,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* So many failures in a row make a service unwell. */
+/* The number of failures in a row that makes a service unwell. */
 #define HEALTH_FAILURES 3
 
-/* Until the first success: the first wait and the longest. */
+/* The first and the longest wait between requests, until the first success. */
 #define HEALTH_FAST_MS      20U
 #define HEALTH_FAST_LAST_MS 250U
 
@@ -49,15 +50,16 @@ struct health_spec {
 
 struct health *health_start(uv_loop_t *loop, const struct health_spec *spec);
 
-/* Allowed at any time, also from on_change. NULL is nothing to cancel. */
+/* Allowed at any time, also from on_change. NULL is ignored. */
 void health_cancel(struct health *h);
 
-/* Why the last attempt failed; "" when it did not. Valid until the next turn
- * of the loop. */
+/* Why the last request failed; "" when it did not. Valid until the next turn of
+ * the loop. */
 const char *health_last_error(const struct health *h);
 
-/* When it took the first connection that it said anything on, by uv_hrtime();
- * 0: none yet. What stands between takes connections before it does. */
+/* When it took the first connection that it answered on, by uv_hrtime(); 0:
+ * none yet. docker-proxy takes connections before the service does, and closes
+ * them without an answer. */
 uint64_t health_connected_ns(const struct health *h);
 
 #endif /* PROBE_HEALTH_H */

@@ -1,3 +1,5 @@
+/* Connects to a resource again and again until it answers in its own protocol.
+ * run/ starts one of these when a resource's container runs. */
 #include "probe/ready.h"
 
 #include <stdio.h>
@@ -8,37 +10,39 @@
 #include "base/mem.h"
 #include "probe/handshake.h"
 
-/* A refusal costs nobody anything; whoever accepts in a server's stead (the
- * docker-proxy) tries to reach it each time. */
+/* Waits between attempts; they double up to the last. A refused connection is
+ * cheap for everybody, so it is tried again soon. A connection that
+ * docker-proxy accepts makes it try to reach the server, which is not. */
 #define FIRST_WAIT_MS        2U
 #define LAST_WAIT_MS         50U
 #define LAST_WAIT_REFUSED_MS 10U
 
-/* How much a failure says about the server: the greater is shown. A refusal
- * says more than a closed connection, which docker-proxy gives at any time. */
-enum news {
-    NEWS_NONE,
-    NEWS_UNREACHABLE,
-    NEWS_CLOSED,
-    NEWS_SILENT,
-    NEWS_REFUSED,
-    NEWS_ANSWERED,
+/* What the last attempt has seen, in the order of how much it tells about the
+ * server: of two targets the one that tells more is reported. A refusal tells
+ * more than a closed connection, which docker-proxy gives at any time. */
+enum seen {
+    SEEN_NONE,
+    SEEN_UNREACHABLE,
+    SEEN_CLOSED,
+    SEEN_SILENT,
+    SEEN_REFUSED,
+    SEEN_ANSWERED,
 };
 
 enum try_state { TRY_WAITING, TRY_CONNECTING, TRY_ASKING, TRY_CLOSING };
 
-/* One target: attempt after attempt, in the same handles. */
+/* One target: one attempt after the other, with the same handles. */
 struct target {
     struct ready *ready;
     struct sockaddr_storage addr;
-    uv_timer_t timer; /* of the wait, or of the attempt */
+    uv_timer_t timer; /* until the next attempt, or for its timeout */
     uv_tcp_t tcp;
     uv_connect_t connect;
     uv_write_t write;
     bool used, tcp_open;
     enum try_state state;
     unsigned wait_ms;
-    enum news news;
+    enum seen seen;
     char why[160];
     uint64_t first_ns, last_ns; /* its first and last connection */
     char in[HANDSHAKE_MAX];
@@ -83,7 +87,7 @@ static void add_target(struct ready *r, uv_loop_t *loop, struct target *t,
     t->ready = r;
     t->wait_ms = FIRST_WAIT_MS;
     if (to_address(from, &t->addr) < 0) {
-        t->news = NEWS_UNREACHABLE;
+        t->seen = SEEN_UNREACHABLE;
         snprintf(t->why, sizeof(t->why), "not an address: %s", from->host);
         return;
     }
@@ -118,13 +122,13 @@ static void set_state(struct target *t, enum try_state state)
     t->state = state;
 }
 
-static void fail(struct target *t, enum news news, const char *why)
+static void fail(struct target *t, enum seen seen, const char *why)
 {
     if (t->state == TRY_CLOSING)
         return;
     if (why != t->why)
         snprintf(t->why, sizeof(t->why), "%s", why);
-    t->news = news;
+    t->seen = seen;
     set_state(t, TRY_CLOSING);
     uv_timer_stop(&t->timer);
     uv_close((uv_handle_t *)&t->tcp, on_tcp_closed);
@@ -140,7 +144,7 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     snprintf(why, sizeof(why), "no answer within %u ms", t->ready->timeout_ms);
-    fail(t, t->state == TRY_CONNECTING ? NEWS_UNREACHABLE : NEWS_SILENT, why);
+    fail(t, t->state == TRY_CONNECTING ? SEEN_UNREACHABLE : SEEN_SILENT, why);
 }
 
 static void try_connect(struct target *t)
@@ -156,11 +160,11 @@ static void try_connect(struct target *t)
     rc = uv_tcp_connect(&t->connect, &t->tcp, (struct sockaddr *)&t->addr,
                         on_connect);
     if (rc < 0)
-        fail(t, NEWS_UNREACHABLE, uv_strerror(rc));
+        fail(t, SEEN_UNREACHABLE, uv_strerror(rc));
 }
 
-/* Everything goes. The memory follows with the last close callback, so the
- * caller may still be told from inside this turn of the loop. */
+/* Closes everything. The memory is freed in the last close callback, in a later
+ * turn of the loop, so the owner can still be called back in this one. */
 static void finish(struct ready *r)
 {
     r->over = true;
@@ -186,11 +190,11 @@ static void judge(struct target *t)
         r->on_ready(r->user);
         break;
     case HANDSHAKE_NOT_YET:
-        fail(t, NEWS_ANSWERED, why);
+        fail(t, SEEN_ANSWERED, why);
         break;
     case HANDSHAKE_MORE:
         if (t->in_len == sizeof(t->in))
-            fail(t, NEWS_ANSWERED, "an answer without end");
+            fail(t, SEEN_ANSWERED, "an answer without end");
         break;
     }
 }
@@ -204,7 +208,7 @@ static void on_connect(uv_connect_t *req, int status)
     if (t->ready->over)
         return;
     if (status < 0) {
-        fail(t, status == UV_ECONNREFUSED ? NEWS_REFUSED : NEWS_UNREACHABLE,
+        fail(t, status == UV_ECONNREFUSED ? SEEN_REFUSED : SEEN_UNREACHABLE,
              uv_strerror(status));
         return;
     }
@@ -217,10 +221,10 @@ static void on_connect(uv_connect_t *req, int status)
     buf.len = len;
     if (len > 0)
         uv_write(&t->write, (uv_stream_t *)&t->tcp, &buf, 1, on_write);
-    judge(t); /* PROBE_NONE: connected is all */
+    judge(t); /* with PROBE_NONE a connection is enough */
 }
 
-/* A failure shows in on_read as well. */
+/* A failed write is ignored: on_read() sees the broken connection as well. */
 static void on_write(uv_write_t *req, int status)
 {
     (void)req;
@@ -245,7 +249,7 @@ static void on_read(uv_stream_t *s, ssize_t nread, const uv_buf_t *buf)
         t->in_len += (size_t)nread;
         judge(t);
     } else if (nread < 0) {
-        fail(t, NEWS_CLOSED,
+        fail(t, SEEN_CLOSED,
              t->in_len > 0 ? "the connection was closed in mid-answer"
                            : "the connection was closed without an answer");
     }
@@ -261,7 +265,7 @@ static void close_one(struct ready *r)
 static unsigned next_wait(const struct target *t)
 {
     unsigned last =
-        t->news == NEWS_REFUSED ? LAST_WAIT_REFUSED_MS : LAST_WAIT_MS;
+        t->seen == SEEN_REFUSED ? LAST_WAIT_REFUSED_MS : LAST_WAIT_MS;
 
     return t->wait_ms * 2 > last ? last : t->wait_ms * 2;
 }
@@ -298,13 +302,14 @@ const char *ready_last_error(const struct ready *r)
     const struct target *best = &r->targets[0];
 
     for (size_t i = 1; i < READY_TARGETS; i++)
-        if (r->targets[i].news > best->news)
+        if (r->targets[i].seen > best->seen)
             best = &r->targets[i];
-    return best->news == NEWS_NONE ? "no attempt has ended yet" : best->why;
+    return best->seen == SEEN_NONE ? "no attempt has ended yet" : best->why;
 }
 
-/* What stands between takes connections long before the server does, so only
- * the first target's first one says something. */
+/* docker-proxy takes connections long before the server does. So the first
+ * connection counts only for the first target, which is the server itself; for
+ * the other one it is the connection that was answered. */
 uint64_t ready_connected_ns(const struct ready *r)
 {
     const struct target *server = &r->targets[0];

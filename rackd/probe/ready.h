@@ -1,21 +1,24 @@
 /*
- * ready -- wait until a server answers in its own protocol (run/handshake.h).
+ * ready -- wait until a server answers in its own protocol
+ * (probe/handshake.h).
  *
- * "The container runs" and "the port accepts" are both too early: docker-proxy
- * accepts before the server listens, and the official images' temporary server
- * listens on a unix socket only. So: connect over TCP, shake hands, and try
- * again until there is an answer.
+ * It is too early when the container runs, and also when its port takes a
+ * connection: docker-proxy does that before the server listens. The temporary
+ * server with which the official images initialise their data listens on a unix
+ * socket only. So this connects over TCP, shakes hands, and tries again until
+ * there is an answer.
  *
  *     r = ready_start(loop, &(struct ready_spec){
  *         .probe = PROBE_POSTGRES,
  *         .targets = { { "172.18.0.2", 5432 }, { "127.0.0.1", 49153 } },
  *         .on_ready = on_ready, .user = item });
  *
- * Targets are tried independently, the first answer counts: where the engine
- * runs in a virtual machine or rootless, only the published port is in reach.
- * A refused or failed attempt is followed by the next after 2 ms, doubling up
- * to 10 or 50 ms, without end: deadlines are the caller's, with ready_cancel().
- * After the answer no further connection is made.
+ * Targets are tried independently, and the first answer counts: with an engine
+ * that is rootless or in a virtual machine only the published port can be
+ * reached. After a failed attempt the next follows in 2 ms, doubling up to 10
+ * ms when it was refused and to 50 ms else. This goes on for ever: the caller
+ * has the deadline and calls ready_cancel(). After the answer no further
+ * connection is made.
  */
 #ifndef PROBE_READY_H
 #define PROBE_READY_H
@@ -27,9 +30,9 @@
 
 #define READY_TARGETS 2
 
-/* How long one attempt may take where the spec does not say. Long, because a
- * server that accepted will answer that connection when it can; mysqld may look
- * up our name first. */
+/* How long one attempt may take when the spec does not say. It is long because
+ * a server that has accepted a connection answers it when it can; mysqld may
+ * look up our name before. */
 #define READY_ATTEMPT_MS 3000U
 
 struct ready;
@@ -39,8 +42,9 @@ struct ready_target {
     int port;
 };
 
-/* Runs once, from the loop, never from inside ready_start() and never after
- * ready_cancel(). The struct ready is gone when it returns. */
+/* The server is ready. Runs once, from the loop, never from inside
+ * ready_start() and never after ready_cancel(). The struct ready must not be
+ * used after it has returned. */
 typedef void (*ready_cb)(void *user);
 
 /* Everything it points to is copied. */
@@ -54,19 +58,19 @@ struct ready_spec {
 
 struct ready *ready_start(uv_loop_t *loop, const struct ready_spec *spec);
 
-/* Allowed until on_ready has returned. NULL is nothing to cancel. */
+/* Allowed until on_ready has returned. NULL is ignored. */
 void ready_cancel(struct ready *r);
 
 /*
- * Why it is not ready, for "postgres did not become ready: connection
- * refused": what the nearest target said last. Valid until the next turn of
- * the loop.
+ * Why it is not ready, such as "connection refused": of the target that tells
+ * the most about the server. Valid until the next turn of the loop.
  */
 const char *ready_last_error(const struct ready *r);
 
-/* When it took the first connection, by uv_hrtime(): that to the server itself
- * where it could be made, else that which answered. 0: none did. Valid until
- * on_ready has returned. */
+/* When the server took its first connection, by uv_hrtime(). Through a
+ * published port alone this is the connection that was answered, because
+ * docker-proxy takes the earlier ones. 0: none yet. Allowed until on_ready has
+ * returned. */
 uint64_t ready_connected_ns(const struct ready *r);
 
 #endif /* PROBE_READY_H */

@@ -1,22 +1,36 @@
+/*
+ * Builds a service's image on the engine. The Dockerfile is read and the
+ * context packed off the loop; base images are made sure of in between, so that
+ * stand-ins can replace them. session_poke() calls build_poke().
+ */
+#include "run/build.h"
+
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/context.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
 #include "logs/hub.h"
-#include "run/internal.h"
+#include "run/explain.h"
+#include "run/image.h"
+#include "run/session_parts.h"
 
 #define DOCKERFILE_MAX ((size_t)1 << 20)
 
-/* A stage of this name is what a laptop wants (Convox does the same). */
+/* Where the Dockerfile has a stage of this name it is the one to build, as with
+ * Convox. */
 #define DEVELOPMENT "development"
 
 struct build {
@@ -43,15 +57,17 @@ struct build {
     char *old_image;
 };
 
-/*
- * In order of time: the Dockerfile is read; its base images are made sure of;
- * the context is packed; the engine builds.
- */
+/* In order of time. */
 static void read_dockerfile(uv_work_t *work);
 static void on_read(uv_work_t *work, int status);
 static void pack(uv_work_t *work);
 static void on_packed(uv_work_t *work, int status);
 static void on_line(const char *line, size_t len, void *user);
+static void on_looked(const struct engine_image *image, const struct err *err,
+                      void *user);
+static void on_built(const char *id, const struct err *err, void *user);
+static void on_old_removed(const struct err *err, void *user);
+
 static void forget_reading(struct build *b)
 {
     dockerfile_release(&b->file);
@@ -60,6 +76,16 @@ static void forget_reading(struct build *b)
     free(b->dockerfile_name);
     b->bases = NULL;
     b->dockerfile_name = NULL;
+}
+
+static void set_state(struct build *b, enum build_state state)
+{
+    static const char *const words[] = { "IDLE",    "READING", "BASES",
+                                         "RUNNING", "DONE",    "FAILED" };
+
+    log_debug("run", "build of %s: %s -> %s", b->plan->path, words[b->state],
+              words[state]);
+    b->state = state;
 }
 
 bool build_again(struct build *b)
@@ -74,25 +100,21 @@ bool build_again(struct build *b)
     free(b->image);
     b->image = NULL;
     b->again = true;
-    b->state = BUILD_IDLE;
+    set_state(b, BUILD_IDLE);
     return true;
 }
 
-static void on_looked(const struct engine_image *image, const struct err *err,
-                      void *user);
-static void on_built(const char *id, const struct err *err, void *user);
-static void on_old_removed(const struct err *err, void *user);
-
-static void set_state(struct build *b, enum build_state state, const char *word)
+/* The same, and the watcher is told. */
+static void tell_state(struct build *b, enum build_state state,
+                       const char *word)
 {
     cleanup_free char *names = strv_join(&b->plan->services, ", ");
 
-    b->state = state;
+    set_state(b, state);
     if (state == BUILD_READING)
         mark_phase(&b->s->marks, b->mark, MARK_BUILD);
     else
         mark_done(&b->s->marks, b->mark);
-    log_debug("run", "build of %s: %s", names, word);
     session_emit(b->s, &(struct session_event){ .type = SESSION_EVENT_STATE,
                                                 .kind = "build",
                                                 .name = names,
@@ -108,15 +130,13 @@ static char *tag_of(const struct build *b)
     const char *app = b->s->spec.plan->app;
     cleanup_free char *key = xasprintf("%s %s %s", b->s->rack_id, b->plan->path,
                                        b->plan->dockerfile);
-    unsigned long hash = 5381;
 
-    for (const char *c = key; *c != '\0'; c++)
-        hash = hash * 33 + (unsigned char)*c;
-    return xasprintf(BUILD_REPOSITORY "%s:%s-%08lx", app,
-                     b->plan->services.v[0], hash & 0xffffffffUL);
+    return xasprintf(BUILD_REPOSITORY "%s:%s-%08" PRIx32, app,
+                     b->plan->services.v[0], (uint32_t)hash_text(key));
 }
 
-/* "." is the app's own directory; messages show the path. */
+/* "." is the app's own directory. The path appears in messages, so it is kept
+ * short. */
 static char *dir_of(const struct session *s, const char *path)
 {
     while (path[0] == '.' && path[1] == '/')
@@ -191,7 +211,7 @@ static void fail(struct build *b, const char *why, const char *todo)
     cleanup_free char *names = strv_join(&b->plan->services, ", ");
     cleanup_free char *text = xasprintf("build of %s failed", names);
 
-    set_state(b, BUILD_FAILED, "failed");
+    tell_state(b, BUILD_FAILED, "failed");
     session_fail(b->s, 1, text, why, todo);
 }
 
@@ -200,23 +220,11 @@ static void fail(struct build *b, const char *why, const char *todo)
 
 static int read_file(const char *path, struct str *out, struct err *err)
 {
-    char buf[16384];
-    struct stat st;
-    ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0)
-        return err_set(err, ERR_INVALID,
-                       errno == ENOENT ? "no such file: %s" : "cannot open %s",
-                       path);
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return err_set(err, ERR_INVALID, "%s is not a file", path);
-    }
-    while ((n = read(fd, buf, sizeof(buf))) > 0 && out->len < DOCKERFILE_MAX)
-        str_add_len(out, buf, (size_t)n);
-    close(fd);
-    return n < 0 ? err_set(err, ERR_SYSTEM, "cannot read %s", path) : 0;
+    if (file_read(out, path, path, DOCKERFILE_MAX, err) == 0)
+        return 0;
+    return err->code == ERR_NOT_FOUND
+               ? err_set(err, ERR_INVALID, "no such file: %s", path)
+               : -1;
 }
 
 static void read_dockerfile(uv_work_t *work)
@@ -256,7 +264,7 @@ static void on_read(uv_work_t *work, int status)
             else
                 image_check(b->bases[i]);
         }
-        b->state = BUILD_BASES;
+        set_state(b, BUILD_BASES);
         mark_phase(&b->s->marks, b->mark, MARK_WAIT);
     }
     session_poke(b->s);
@@ -322,9 +330,9 @@ static void on_packed(uv_work_t *work, int status)
 void build_poke(struct build *b)
 {
     if (b->state == BUILD_IDLE && b->s->spec.no_build) {
-        set_state(b, BUILD_DONE, "built");
+        tell_state(b, BUILD_DONE, "built");
     } else if (b->state == BUILD_IDLE) {
-        set_state(b, BUILD_READING, "building");
+        tell_state(b, BUILD_READING, "building");
         if (b->old_image == NULL)
             b->look =
                 engine_image_inspect(b->s->spec.engine, b->tag, on_looked, b);
@@ -335,7 +343,7 @@ void build_poke(struct build *b)
             if (strcmp(b->bases[i]->ref, b->bases[i]->use) != 0)
                 strv_printf(&b->replace, "%s=%s", b->bases[i]->ref,
                             b->bases[i]->use);
-        b->state = BUILD_RUNNING;
+        set_state(b, BUILD_RUNNING);
         mark_phase(&b->s->marks, b->mark, MARK_BUILD);
         b->working = true;
         uv_queue_work(b->s->spec.loop, &b->work, pack, on_packed);
@@ -386,7 +394,7 @@ static void on_built(const char *id, const struct err *err, void *user)
     b->context_fd = -1;
     if (err == NULL) {
         b->image = xstrdup(id);
-        set_state(b, BUILD_DONE, "built");
+        tell_state(b, BUILD_DONE, "built");
         session_poke(b->s);
         return;
     }
@@ -395,6 +403,7 @@ static void on_built(const char *id, const struct err *err, void *user)
                     lines == NULL ? "" : "\nthe build's last lines:\n",
                     lines == NULL ? "" : lines);
     fail(b, why,
-         explain_is_disk(why) ? explain_engine(why)
-                              : "the whole build log is above, with tag build");
+         engine_says(why, REASON_DISK_FULL)
+             ? explain_engine(why)
+             : "the whole build log is above, with tag build");
 }

@@ -1,11 +1,17 @@
+/*
+ * Turns exit statuses and the engine's reasons into words for the user: what it
+ * means and what to do. Called wherever a session fails or warns.
+ */
+#include "run/explain.h"
+
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
+#include "engine/reason.h"
 #include "logs/hub.h"
-#include "run/internal.h"
+#include "run/item.h"
+#include "run/session_parts.h"
 
 #define LAST_LINES 20
 
@@ -38,69 +44,62 @@ char *explain_exit(int status, bool oom)
     return xasprintf("exit status %d", status);
 }
 
-bool explain_is_pool(const char *words)
-{
-    return strstr(words, "non-overlapping") != NULL ||
-           strstr(words, "address pool") != NULL ||
-           strstr(words, "fully subnetted") != NULL;
-}
+#define ASK_COMMAND "check `command` in convox.yml"
 
-bool explain_is_disk(const char *words)
-{
-    return strcasestr(words, "no space left on device") != NULL ||
-           strcasestr(words, "disk quota exceeded") != NULL;
-}
-
-static const struct {
-    const char *words, *todo;
-} advice[] = {
-    { "executable file not found",
-      "the image has no such command: check `command` in convox.yml" },
-    { "setting rlimit",
-      "the engine may not set the limits it is told to: give lower ones as "
-      "default_ulimits in its containers.conf" },
-    { "permission denied",
-      "the command is not executable: chmod +x it in the image" },
-    { "no such file or directory",
-      "check `command` in convox.yml and the image's ENTRYPOINT" },
-    { "port is already allocated", "see who listens there: ss -ltnp" },
-    { "address already in use", "see who listens there: ss -ltnp" },
-    { "exec format error",
-      "the image is for another architecture than this machine's" },
-    { "unable to apply caps",
-      "this engine cannot give a container all rights: is `privileged` "
-      "needed?" },
-    { "invalid mount", "check `volumes` in convox.yml" },
+static const char *const advice[] = {
+    [REASON_POOL_EMPTY] = "remove networks nobody uses: docker network prune",
+    [REASON_DISK_FULL] =
+        "the disk is full: see cvx doctor and docker system df, and "
+        "docker system prune removes what nothing uses",
+    [REASON_COMMAND_NOT_FOUND] = "the image has no such command: " ASK_COMMAND,
+    [REASON_RLIMIT] =
+        "the engine may not set the limits it is told to: give lower ones as "
+        "default_ulimits in its containers.conf",
+    [REASON_PERMISSION_DENIED] =
+        "the command is not executable: chmod +x it in the image",
+    [REASON_NO_SUCH_FILE] = ASK_COMMAND " and the image's ENTRYPOINT",
+    [REASON_PORT_TAKEN] = "see who listens there: ss -ltnp",
+    [REASON_EXEC_FORMAT] =
+        "the image is for another architecture than this machine's",
+    [REASON_CAPS] = "this engine cannot give a container all rights: is "
+                    "`privileged` needed?",
+    [REASON_INVALID_MOUNT] = "check `volumes` in convox.yml",
+    [REASON_NETWORK] = NULL,
 };
 
-const char *explain_engine(const char *words)
+const char *explain_engine(const char *text)
 {
-    if (explain_is_pool(words))
-        return "remove networks nobody uses: docker network prune";
-    if (explain_is_disk(words))
-        return "the disk is full: see cvx doctor and docker system df, and "
-               "docker system prune removes what nothing uses";
-    for (size_t i = 0; i < sizeof(advice) / sizeof(*advice); i++)
-        if (strcasestr(words, advice[i].words) != NULL)
-            return advice[i].todo;
-    return NULL;
+    return advice[engine_reason(text)];
+}
+
+/* A resource's command is not the user's: its image is. */
+const char *explain_step(const struct item *it, const char *text)
+{
+    enum engine_reason reason = engine_reason(text);
+
+    if (it->kind == ITEM_RESOURCE &&
+        (reason == REASON_COMMAND_NOT_FOUND || reason == REASON_NO_SUCH_FILE))
+        return "is it an image of that type? check `image` of the resource in "
+               "convox.yml";
+    return advice[reason];
 }
 
 static const char *todo_of_service(const struct item *it)
 {
-    if (it->exit_status == 0)
+    if (it->exit.status == 0)
         return "a service must keep running: start its program in the "
                "foreground";
     if (!it->s->spec.exit_on_failure)
         return NULL;
-    return it->lines == 0 ? "with --no-exit-on-failure it is started again"
-                          : "mend what its lines say; with "
-                            "--no-exit-on-failure it is started again";
+    return it->output.lines == 0
+               ? "with --no-exit-on-failure it is started again"
+               : "mend what its lines say; with "
+                 "--no-exit-on-failure it is started again";
 }
 
 const char *explain_exit_todo(const struct item *it)
 {
-    if (it->oom)
+    if (it->exit.oom)
         return "it took more memory than there is: free some, or make it use "
                "less";
     switch (it->kind) {
@@ -113,16 +112,17 @@ const char *explain_exit_todo(const struct item *it)
     case ITEM_SERVICE:
         break;
     }
-    if (it->exit_status == 126)
+    if (it->exit.status == 126)
         return "is it executable? chmod +x it in the Dockerfile";
-    if (it->exit_status == 127)
+    if (it->exit.status == 127)
         return "check `command` in convox.yml: is that program in the image?";
     return todo_of_service(it);
 }
 
 char *explain_output(const struct item *it)
 {
-    size_t count = it->lines < LAST_LINES ? it->lines : LAST_LINES;
+    size_t count =
+        it->output.lines < LAST_LINES ? it->output.lines : LAST_LINES;
     char *lines = hub_last(it->s->spec.hub, it->source, count);
 
     if (lines != NULL && *lines == '\0') {

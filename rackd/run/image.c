@@ -1,3 +1,9 @@
+/*
+ * Sees to it that the engine has an image: it is pulled when a create or a
+ * build misses it, and a stand-in is looked for when no registry answers.
+ */
+#include "run/image.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,9 +13,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "run/internal.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
+#include "run/explain.h"
+#include "run/image_notes.h"
+#include "run/session_parts.h"
 
-/* A pull's progress is told at most this often. */
+/* Between two reports of a pull's progress. */
 #define PROGRESS_MS 100
 
 /* What is known of a layer, by its short id. */
@@ -21,10 +31,7 @@ struct layer {
 
 #define LAYERS_MAX 256
 
-/*
- * In order of time: the engine is assumed to have it; if not it is pulled; if
- * no registry answers a stand-in is looked for.
- */
+/* In order of time. */
 static void on_checked(const struct engine_image *image, const struct err *err,
                        void *user);
 static void pull(struct image *img);
@@ -36,6 +43,21 @@ static void on_standins(const struct engine_object *list, size_t count,
 static uint64_t now_ms(const struct image *img)
 {
     return uv_now(img->s->spec.loop);
+}
+
+void image_mark(struct image *img)
+{
+    img->mark = mark_new(&img->s->marks, "image", img->ref, 0);
+}
+
+static void set_state(struct image *img, enum image_state state)
+{
+    static const char *const words[] = { "ASSUMED",   "CHECKING", "PULLING",
+                                         "SEARCHING", "READY",    "FAILED" };
+
+    log_debug("run", "image %s: %s -> %s", img->ref, words[img->state],
+              words[state]);
+    img->state = state;
 }
 
 struct image *image_get(struct session *s, const char *ref, const char *standin,
@@ -55,7 +77,7 @@ struct image *image_get(struct session *s, const char *ref, const char *standin,
     img->ref = xstrdup(ref);
     img->standin = standin;
     img->asked_by = xstrdup(asked_by);
-    img->mark = mark_new(&s->marks, "image", ref, 0);
+    image_mark(img);
     noted = image_notes_get(s->spec.notes, ref, now_ms(img));
     img->use = xstrdup(noted == NULL ? ref : noted);
     if (s->image_count == s->image_cap) {
@@ -66,12 +88,12 @@ struct image *image_get(struct session *s, const char *ref, const char *standin,
     return img;
 }
 
-static void set_state(struct image *img, enum image_state state,
-                      const char *word, const char *text)
+/* The same, and the watcher is told. */
+static void tell_state(struct image *img, enum image_state state,
+                       const char *word, const char *text)
 {
-    img->state = state;
+    set_state(img, state);
     mark_done(&img->s->marks, img->mark);
-    log_debug("run", "image %s: %s", img->ref, word);
     session_emit(img->s, &(struct session_event){ .type = SESSION_EVENT_STATE,
                                                   .kind = "image",
                                                   .name = img->ref,
@@ -83,7 +105,7 @@ void image_check(struct image *img)
 {
     if (img->state != IMAGE_ASSUMED)
         return;
-    img->state = IMAGE_CHECKING;
+    set_state(img, IMAGE_CHECKING);
     img->call =
         engine_image_inspect(img->s->spec.engine, img->use, on_checked, img);
 }
@@ -91,7 +113,7 @@ void image_check(struct image *img)
 void image_check_again(struct image *img)
 {
     if (img->state == IMAGE_READY)
-        img->state = IMAGE_ASSUMED;
+        set_state(img, IMAGE_ASSUMED);
     image_check(img);
 }
 
@@ -103,18 +125,18 @@ static void on_checked(const struct engine_image *image, const struct err *err,
     (void)image;
     img->call = NULL;
     if (err == NULL) {
-        img->state = IMAGE_READY;
+        set_state(img, IMAGE_READY);
         session_poke(img->s);
         return;
     }
-    img->state = IMAGE_ASSUMED;
+    set_state(img, IMAGE_ASSUMED);
     image_missing(img);
 }
 
 void image_missing(struct image *img)
 {
     if (img->state == IMAGE_READY)
-        img->state = IMAGE_ASSUMED; /* it was removed meanwhile */
+        set_state(img, IMAGE_ASSUMED); /* it was removed meanwhile */
     if (img->state != IMAGE_ASSUMED)
         return;
     free(img->use); /* a noted stand-in may be what is missing */
@@ -148,7 +170,7 @@ static void pull(struct image *img)
     if (img->layers == NULL)
         img->layers = xcalloc(LAYERS_MAX, sizeof(*img->layers));
     img->layer_count = img->layers_done = 0;
-    set_state(img, IMAGE_PULLING, "pulling", NULL);
+    tell_state(img, IMAGE_PULLING, "pulling", NULL);
     mark_phase(&img->s->marks, img->mark, MARK_PULL);
     img->call = engine_image_pull(img->s->spec.engine, img->ref,
                                   a == NULL ? NULL : &auth, img->s->client_env,
@@ -195,22 +217,27 @@ static void layer_is_done(struct image *img, struct layer *l)
     l->done = true;
 }
 
-/* Bytes are those that were fetched: unpacking counts from zero again, and one
- * engine counts it in seconds. */
+/* Only bytes that were fetched are counted: unpacking counts from zero again,
+ * and one engine counts it in seconds. */
 static void note_layer(struct image *img, const struct engine_progress *p)
 {
     struct layer *l = *p->layer == '\0' ? NULL : layer_of(img, p->layer);
 
     if (l == NULL)
         return;
-    if (strcmp(p->status, "Downloading") == 0) {
+    switch (engine_layer(p->status)) {
+    case LAYER_DOWNLOADING:
         l->total = p->total > p->current ? p->total : p->current;
         l->current = p->current;
-    } else if (strcmp(p->status, "Download complete") == 0) {
+        break;
+    case LAYER_DOWNLOADED:
         l->current = l->total;
-    } else if (strcmp(p->status, "Pull complete") == 0 ||
-               strcmp(p->status, "Already exists") == 0) {
+        break;
+    case LAYER_DONE:
         layer_is_done(img, l);
+        break;
+    case LAYER_OTHER:
+        break;
     }
 }
 
@@ -225,7 +252,7 @@ static void on_progress(const struct engine_progress *p, void *user)
     tell_progress(img, p->status);
 }
 
-/* Whatever the engine kept to itself, and we in the last tenth of a second. */
+/* The engine does not report every layer, and we not every report. */
 static void tell_all_is_there(struct image *img)
 {
     for (unsigned i = 0; i < img->layer_count; i++)
@@ -238,10 +265,11 @@ static void fail(struct image *img, const char *todo)
 {
     cleanup_free char *text = xasprintf(
         "image %s %s, needed by %s", img->ref,
-        explain_is_disk(img->pull_error) ? "cannot be pulled" : "not found",
+        engine_says(img->pull_error, REASON_DISK_FULL) ? "cannot be pulled"
+                                                       : "not found",
         img->asked_by);
 
-    set_state(img, IMAGE_FAILED, "failed", img->pull_error);
+    tell_state(img, IMAGE_FAILED, "failed", img->pull_error);
     session_fail(img->s, 1, text, img->pull_error, todo);
 }
 
@@ -253,13 +281,13 @@ static void on_pulled(const struct err *err, void *user)
     img->call = NULL;
     if (err == NULL) {
         tell_all_is_there(img);
-        set_state(img, IMAGE_READY, "ready", NULL);
+        tell_state(img, IMAGE_READY, "ready", NULL);
         session_poke(img->s);
         return;
     }
     free(img->pull_error);
     img->pull_error = xstrdup(err->msg);
-    if (explain_is_disk(err->msg)) {
+    if (engine_says(err->msg, REASON_DISK_FULL)) {
         fail(img, explain_engine(err->msg));
         return;
     }
@@ -272,7 +300,7 @@ static void on_pulled(const struct err *err, void *user)
         fail(img, "no registry answers: check the network connection");
         return;
     }
-    img->state = IMAGE_SEARCHING;
+    set_state(img, IMAGE_SEARCHING);
     label = xasprintf(LABEL_STANDIN "=%s", img->standin);
     img->call = engine_image_list(img->s->spec.engine, label, on_standins, img);
 }
@@ -292,7 +320,7 @@ static size_t likeness(const char *ref, const char *name)
     return n;
 }
 
-/* What a user builds from a stand-in has its labels too, but not its name. */
+/* What a user builds from a stand-in inherits its labels, but not its name. */
 static bool is_standin(const char *name)
 {
     return strncmp(name, "cvx/", strlen("cvx/")) == 0;
@@ -332,7 +360,7 @@ static void on_standins(const struct engine_object *list, size_t count,
                  "%s: no registry answers; %s, made from Debian's packages, "
                  "stands in",
                  img->ref, found);
-    set_state(img, IMAGE_READY, "ready", found);
+    tell_state(img, IMAGE_READY, "ready", found);
     session_poke(img->s);
 }
 

@@ -1,8 +1,14 @@
+/*
+ * Remembers for ten minutes which image stood in for another, and which
+ * template did not work. One for the whole rack; image.c and template.c ask it.
+ */
+#include "run/image_notes.h"
+
 #include <string.h>
 #include <uthash.h>
 
 #include "base/mem.h"
-#include "run/internal.h"
+#include "run/session.h"
 
 #define FORGET_MS ((uint64_t)10 * 60 * 1000)
 

@@ -1,24 +1,50 @@
-#include <stdio.h>
-#include <string.h>
+/*
+ * Creates an item's container once all that it is made of is there, and deals
+ * with a create that the engine refuses because something is missing after all.
+ * item_start.c calls it from a poke.
+ */
+#include "run/item_create.h"
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "run/internal.h"
+#include "base/strv.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
+#include "run/build.h"
+#include "run/image.h"
+#include "run/item.h"
+#include "run/session_parts.h"
 
-/* So often in a row a create may miss its image. */
+/* How many creates in a row may miss their image. */
 #define IMAGE_TRIES 2
 
-/* The engine would write every line to its disk, for 7 s of its time in 150 MB,
- * and nobody would read it: rackd keeps lines itself. */
+/* rackd keeps the lines itself. The engine would write every one to its disk,
+ * which takes 7 s of its time in 150 MB, and nobody would read it. */
 #define LOG_DRIVER "none"
 
-/* Of 1024: what makes templates yields to everybody else. */
+/* Of 1024: a container that makes a template yields to all others. */
 #define MAKER_CPU_SHARES 64
 
 /* In order of time: the container is asked for; it is there, or something it is
  * made of is missing. */
 static void on_created(const char *id, const struct err *err, void *user);
+
+const char *item_image(const struct item *it)
+{
+    if (it->plan->build >= 0) {
+        const struct build *b = it->s->builds[it->plan->build];
+
+        return build_state(b) == BUILD_DONE ? build_image(b) : NULL;
+    }
+    return it->image->state == IMAGE_READY || it->image->state == IMAGE_ASSUMED
+               ? it->image->use
+               : NULL;
+}
+
+bool item_has_stale_address(const struct item *it)
+{
+    return it->creation.subnets != it->s->network.subnets_tried.len;
+}
 
 static void fill_mounts(const struct item *it, struct engine_mount *out)
 {
@@ -34,25 +60,23 @@ static void fill_mounts(const struct item *it, struct engine_mount *out)
             out[i].source = m->host;
         } else {
             out[i].kind = MOUNT_VOLUME;
-            out[i].source = it->s->volumes[m->volume].name;
+            out[i].source = it->s->volumes.v[m->volume].name;
             out[i].no_copy =
                 it->s->spec.plan->volumes.v[m->volume].kind == PLAN_VOLUME_EFS;
         }
     }
 }
 
-/* Ours to choose, so that nobody has to ask the engine which it was. */
+/* The address is ours to choose, so that nobody has to ask the engine which it
+ * is. */
 static void choose_address(struct item *it)
 {
     char ip[SUBNET_IP_LEN];
 
-    if (it->sandbox != NULL) {
-        free(it->ip);
-        it->ip = it->sandbox->ip == NULL ? NULL : xstrdup(it->sandbox->ip);
-    } else if (it->ip == NULL &&
-               subnet_ip(&it->s->subnet, it->s->next_ip++, ip)) {
-        it->ip = xstrdup(ip);
-    }
+    if (it->sandbox.of != NULL)
+        item_set_ip(it, it->sandbox.of->ip);
+    else if (it->ip == NULL && network_next_ip(it->s, ip))
+        item_set_ip(it, ip);
 }
 
 /* Making a template must not be felt. */
@@ -65,7 +89,7 @@ static unsigned cpu_shares(const struct session *s)
 static void add_network(const struct item *it, const struct engine_port *ports,
                         const char *shared, struct engine_container *c)
 {
-    c->network = shared != NULL ? shared : it->s->net_name;
+    c->network = shared != NULL ? shared : it->s->network.name;
     if (shared != NULL)
         return;
     c->hostname = it->name;
@@ -77,9 +101,10 @@ static void add_network(const struct item *it, const struct engine_port *ports,
 
 static void add_data(const struct item *it, struct engine_container *c)
 {
-    bool template = template_is_in_use(it), direct = template && it->direct;
+    bool template = template_is_in_use(it),
+         direct = template && it->template.direct;
 
-    c->image = template ? it->template_name : item_image(it);
+    c->image = template ? it->template.name : item_image(it);
     c->entrypoint = direct ? &it->resource->server : NULL;
     c->user = direct ? it->resource->server_user : it->plan->user;
 }
@@ -87,10 +112,10 @@ static void add_data(const struct item *it, struct engine_container *c)
 static int choose_network(struct item *it, struct engine_port *ports)
 {
     choose_address(it);
-    it->subnets = it->s->subnets_tried.len;
-    it->early = !net_is_up(it->s);
+    it->creation.subnets = it->s->network.subnets_tried.len;
+    it->creation.before_network = !network_is_up(it->s);
     sandbox_join(it);
-    if (it->sandbox != NULL)
+    if (it->sandbox.of != NULL)
         return 0;
     if (item_choose_ports(it, ports) < 0)
         return -1;
@@ -130,8 +155,8 @@ void item_create(struct item *it)
 
     if (choose_network(it, ports) < 0)
         return;
-    if (it->joined != NULL)
-        shared = xasprintf("container:%s", it->joined);
+    if (it->sandbox.joined != NULL)
+        shared = xasprintf("container:%s", it->sandbox.joined);
     fill_mounts(it, mounts);
     session_labels(s, &labels, item_kind_word(it->kind), it->name);
     add_data(it, &c);
@@ -140,41 +165,12 @@ void item_create(struct item *it)
     it->call = engine_container_create(s->spec.engine, &c, on_created, it);
 }
 
-void item_start_over(struct item *it)
-{
-    free(it->id);
-    it->id = NULL;
-    item_set_state(it, ITEM_WAITING, NULL);
-    session_poke(it->s);
-}
-
-void item_fail_step(struct item *it, const char *step, const struct err *err)
-{
-    cleanup_free char *text =
-        xasprintf("%s %s: cannot %s its container", item_kind_word(it->kind),
-                  it->name, step);
-
-    const char *todo = explain_engine(err->msg);
-
-    if (it->kind == ITEM_SANDBOX) {
-        sandbox_give_up(it, err->msg);
-        return;
-    }
-    if (it->plan->build >= 0 && err->code == ERR_NOT_FOUND && it->id == NULL)
-        todo = "its image is not built yet: start without --no-build";
-    if (todo != NULL && it->kind == ITEM_RESOURCE &&
-        strstr(todo, "`command`") != NULL)
-        todo = "is it an image of that type? check `image` of the resource in "
-               "convox.yml";
-    session_fail(it->s, 1, text, err->msg, todo);
-}
-
-/* An engine that wants the network first: wait for it. */
+/* Is it an engine that wants the network first? Then wait for it. */
 static bool waits_for_network(struct item *it, const struct err *err)
 {
-    if (!it->early || strstr(err->msg, "network") == NULL)
+    if (!it->creation.before_network || !engine_says(err->msg, REASON_NETWORK))
         return false;
-    it->s->net_first = true;
+    network_comes_first(it->s);
     item_start_over(it);
     return true;
 }
@@ -187,14 +183,14 @@ static void on_created(const char *id, const struct err *err, void *user)
     if (err == NULL)
         it->id = xstrdup(id);
     if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->stop_now);
+        item_take_down(it, it->s->teardown.now);
         session_poke(it->s); /* it may have been the last one */
         return;
     }
     if (err == NULL) {
-        it->image_tries = 0;
+        it->creation.image_tries = 0;
         template_is_there(it);
-        item_fill(it);
+        item_put_files(it);
         return;
     }
     if (template_is_missing(it, err) || waits_for_network(it, err))
@@ -204,13 +200,13 @@ static void on_created(const char *id, const struct err *err, void *user)
         return;
     }
     if (err->code == ERR_NOT_FOUND && it->image != NULL &&
-        it->kind != ITEM_SANDBOX && it->image_tries++ < IMAGE_TRIES) {
+        it->kind != ITEM_SANDBOX && it->creation.image_tries++ < IMAGE_TRIES) {
         item_set_state(it, ITEM_WAITING, "its image");
         image_missing(it->image);
         return;
     }
     if (err->code == ERR_NOT_FOUND && it->plan->build >= 0 &&
-        it->image_tries++ < IMAGE_TRIES &&
+        it->creation.image_tries++ < IMAGE_TRIES &&
         build_again(it->s->builds[it->plan->build])) {
         item_set_state(it, ITEM_WAITING, "its image");
         session_poke(it->s);

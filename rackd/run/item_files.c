@@ -1,26 +1,31 @@
-#include <stdio.h>
-#include <string.h>
+/*
+ * Puts files into a container that has been created: first those of the plan,
+ * then the owners of volumes, one archive after the other. item_create.c begins
+ * it; item_wait() goes on when all is in.
+ */
+#include "run/item_files.h"
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "engine/context.h"
-#include "run/internal.h"
+#include "engine/engine.h"
+#include "run/item.h"
+#include "run/item_start.h"
+#include "run/session_parts.h"
 
 /* Docker 20.10 now and then says "Could not find the file / in container"
  * while other containers are being created: it is there the next moment. */
-#define FILL_TRIES    20
-#define FILL_AGAIN_MS 50
+#define PUT_TRIES    20
+#define PUT_AGAIN_MS 50
 
-/*
- * In order of time: archives are put into the created container one after the
- * other, files first, then owners of volumes; then it may start.
- */
+/* In order of time. */
 static void put(struct item *it);
 static void on_put(const struct err *err, void *user);
 static void on_again(uv_timer_t *timer);
 
-/* The tar of what must be in it before it starts; none where there is nothing:
- * what shapes the data has done so where the data comes from a template. */
+/* The tar of what must be in it before it starts; none where there is nothing.
+ * With a template the data has been shaped already. */
 static int add_files(struct item *it, struct err *err)
 {
     cleanup_strv struct strv paths = { 0 }, texts = { 0 };
@@ -32,7 +37,8 @@ static int add_files(struct item *it, struct err *err)
     }
     if (paths.len == 0)
         return 0;
-    return context_files(&it->archive, &it->archive_len, &paths, &texts, err);
+    return context_files(&it->files.archive, &it->files.archive_len, &paths,
+                         &texts, err);
 }
 
 /* An efs volume's root gets its owner and mode from the first that mounts it:
@@ -41,53 +47,55 @@ static int add_files(struct item *it, struct err *err)
  * in whichever container starts first, so there every container gets it. */
 static int add_owner(struct item *it, struct err *err)
 {
-    while (it->mounts_filled < it->plan->mounts.len) {
-        const struct plan_mount *m = &it->plan->mounts.v[it->mounts_filled++];
+    struct item_files *f = &it->files;
+
+    while (f->mounts_done < it->plan->mounts.len) {
+        const struct plan_mount *m = &it->plan->mounts.v[f->mounts_done++];
         const struct plan_volume *v;
 
         if (m->volume < 0 ||
-            (it->s->volumes[m->volume].owning && !it->s->spec.podman))
+            (it->s->volumes.v[m->volume].owning && !it->s->spec.podman))
             continue;
         v = &it->s->spec.plan->volumes.v[m->volume];
         if (v->kind != PLAN_VOLUME_EFS || v->uid < 0)
             continue;
-        it->owns = &it->s->volumes[m->volume];
-        it->owns->owning = true;
-        return context_directory(&it->archive, &it->archive_len, m->target,
+        f->owns = &it->s->volumes.v[m->volume];
+        volume_own(f->owns);
+        return context_directory(&f->archive, &f->archive_len, m->target,
                                  v->uid, v->gid, v->mode, err);
     }
     return 0;
 }
 
-void item_fill(struct item *it)
+void item_put_files(struct item *it)
 {
     struct err err = { 0 };
     int rc = 0;
 
     if (it->state != ITEM_FILLING) {
-        it->mounts_filled = 0;
+        it->files.mounts_done = 0;
         rc = add_files(it, &err);
     }
-    if (rc == 0 && it->archive == NULL)
+    if (rc == 0 && it->files.archive == NULL)
         rc = add_owner(it, &err);
     if (rc < 0) {
         item_fail_step(it, "put files into", &err);
         return;
     }
-    if (it->archive == NULL) {
+    if (it->files.archive == NULL) {
         item_wait(it);
         return;
     }
-    it->state = ITEM_FILLING;
-    item_mark_state(it);
-    it->fill_tries = 0;
+    item_set_state(it, ITEM_FILLING, NULL);
+    it->files.tries = 0;
     put(it);
 }
 
 static void put(struct item *it)
 {
-    it->call = engine_container_put(it->s->spec.engine, it->id, "/",
-                                    it->archive, it->archive_len, on_put, it);
+    it->call =
+        engine_container_put(it->s->spec.engine, it->id, "/", it->files.archive,
+                             it->files.archive_len, on_put, it);
 }
 
 static void on_put(const struct err *err, void *user)
@@ -96,27 +104,37 @@ static void on_put(const struct err *err, void *user)
 
     it->call = NULL;
     if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->stop_now);
+        item_take_down(it, it->s->teardown.now);
         return;
     }
     if (err != NULL && err->code == ERR_NOT_FOUND &&
-        it->fill_tries++ < FILL_TRIES) {
-        uv_timer_start(&it->timer, on_again, FILL_AGAIN_MS, 0);
+        it->files.tries++ < PUT_TRIES) {
+        uv_timer_start(&it->files.again.uv, on_again, PUT_AGAIN_MS, 0);
         return;
     }
-    free(it->archive);
-    it->archive = NULL;
+    free(it->files.archive);
+    it->files.archive = NULL;
     if (err != NULL) {
         item_fail_step(it, "put files into", err);
         return;
     }
-    if (it->owns != NULL)
-        it->owns->owned = true;
-    it->owns = NULL;
-    item_fill(it);
+    if (it->files.owns != NULL)
+        volume_is_owned(it->files.owns);
+    it->files.owns = NULL;
+    item_put_files(it);
 }
 
 static void on_again(uv_timer_t *timer)
 {
-    put(container_of(timer, struct item, timer));
+    put(container_of(timer, struct item, files.again.uv));
+}
+
+void item_files_stop(struct item *it)
+{
+    uv_timer_stop(&it->files.again.uv);
+    free(it->files.archive);
+    it->files.archive = NULL;
+    if (it->files.owns != NULL)
+        volume_disown(it->files.owns);
+    it->files.owns = NULL;
 }

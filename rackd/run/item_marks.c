@@ -1,22 +1,29 @@
+/*
+ * Notes for `cvx timings` when an item goes through what, and what it waits
+ * for. item_set_state() calls it at every change, session.c when a start
+ * begins.
+ */
+#include "run/item_marks.h"
+
 #include <string.h>
 #include <utlist.h>
 
-#include "run/internal.h"
+#include "run/build.h"
+#include "run/image.h"
+#include "run/item.h"
+#include "run/session_parts.h"
 
-/* Before the items, which need them. */
+/* These come before the items, which need them. */
 static void mark_what_all_need(struct session *s)
 {
-    const struct plan *p = s->spec.plan;
     size_t rackd = mark_new(&s->marks, "rackd", "rackd", 0);
 
     mark_phase_since(&s->marks, rackd, MARK_PREPARE, s->marks.asked_ns);
     mark_done(&s->marks, rackd);
-    s->net_mark = mark_new(&s->marks, "network", p->app, 0);
-    s->volumes_mark = s->marks.len;
-    for (size_t i = 0; i < p->volumes.len; i++)
-        mark_new(&s->marks, "volume", p->volumes.v[i].name, 0);
+    network_mark(s);
+    volumes_mark(s);
     for (size_t i = 0; i < s->image_count; i++)
-        s->images[i]->mark = mark_new(&s->marks, "image", s->images[i]->ref, 0);
+        image_mark(s->images[i]);
 }
 
 void session_mark_start(struct session *s)
@@ -43,8 +50,8 @@ static void need_all(struct item *it, enum item_kind kind, const char *name)
 
 void item_mark_sandbox(struct item *it)
 {
-    if (it->sandbox != NULL)
-        mark_need(&it->s->marks, it->mark, MARK_DEPEND, it->sandbox->mark);
+    if (it->sandbox.of != NULL)
+        mark_need(&it->s->marks, it->mark, MARK_DEPEND, it->sandbox.of->mark);
 }
 
 static void need_volumes(struct item *it)
@@ -52,7 +59,7 @@ static void need_volumes(struct item *it)
     for (size_t i = 0; i < it->plan->mounts.len; i++)
         if (it->plan->mounts.v[i].volume >= 0)
             mark_need(&it->s->marks, it->mark, MARK_WAIT,
-                      it->s->volumes_mark +
+                      it->s->volumes.mark +
                           (size_t)it->plan->mounts.v[i].volume);
 }
 
@@ -74,8 +81,8 @@ void item_mark(struct item *it)
 
     it->mark = mark_new(m, item_kind_word(it->kind), it->name, it->replica);
     m->v[it->mark].from = it->state == ITEM_FROZEN ? "ahead" : "image";
-    mark_need(m, it->mark, MARK_WAIT, it->s->net_mark);
-    mark_need(m, it->mark, MARK_DEPEND, it->s->net_mark);
+    mark_need(m, it->mark, MARK_WAIT, it->s->network.mark);
+    mark_need(m, it->mark, MARK_DEPEND, it->s->network.mark);
     mark_need(m, it->mark, MARK_WAIT,
               it->plan->build < 0 ? it->image->mark
                                   : build_mark(it->s->builds[it->plan->build]));
@@ -84,7 +91,7 @@ void item_mark(struct item *it)
     item_mark_state(it);
 }
 
-/* -1: none, it does nothing. */
+/* What it does in its state; -1: nothing. */
 static int phase_of(const struct item *it)
 {
     switch (it->state) {
@@ -98,7 +105,7 @@ static int phase_of(const struct item *it)
         return MARK_DEPEND;
     case ITEM_ATTACHING:
     case ITEM_STARTING:
-    case ITEM_FROZEN: /* thawed, that is */
+    case ITEM_FROZEN: /* and being thawed */
         return MARK_START;
     case ITEM_CHECKING:
         return it->kind == ITEM_INIT ? MARK_RUN : MARK_CONNECT;

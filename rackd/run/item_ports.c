@@ -1,15 +1,38 @@
-#include <stdio.h>
+/*
+ * Chooses the host ports that an item's ports are published on: the one it had
+ * before, else the one that the plan wants, else any free one. item_create.c
+ * calls it before each create.
+ */
+#include "run/item_ports.h"
+
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "engine/engine.h"
 #include "host/port.h"
-#include "run/internal.h"
+#include "run/item.h"
+#include "run/session_parts.h"
+
+/* A container whose ports were taken under our hands is made again, with
+ * others, this many times. */
+#define PORT_TRIES 4
+
+void item_ports_init(struct item *it)
+{
+    it->ports.host = xcalloc(it->plan->ports.len + 1, sizeof(*it->ports.host));
+}
+
+void item_ports_release(struct item *it)
+{
+    free(it->ports.host);
+}
 
 static bool port_is_ours(const struct session *s, int port)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)
         for (size_t i = 0; i < it->plan->ports.len; i++)
-            if (it->host_ports[i] == port)
+            if (it->ports.host[i] == port)
                 return true;
     return false;
 }
@@ -59,13 +82,13 @@ static int choose_port(struct item *it, size_t i)
     int wanted = it->replica > 1 ? 0 : p->host, got, before;
     struct err err = { 0 };
 
-    before = it->host_ports[i];
-    it->host_ports[i] = 0;
-    if (before > 0 && it->port_tries == 0 &&
-        port_pick(it->s->spec.ports, before, &it->host_ports[i]))
+    before = it->ports.host[i];
+    it->ports.host[i] = 0;
+    if (before > 0 && it->ports.tries == 0 &&
+        port_pick(it->s->spec.ports, before, &it->ports.host[i]))
         return 0;
-    if (wanted > 0 && it->port_tries == 0 && !port_is_ours(it->s, wanted) &&
-        port_pick(it->s->spec.ports, wanted, &it->host_ports[i]))
+    if (wanted > 0 && it->ports.tries == 0 && !port_is_ours(it->s, wanted) &&
+        port_pick(it->s->spec.ports, wanted, &it->ports.host[i]))
         return 0;
     if (wanted > 0 && p->host_fixed)
         return fail_taken(it, wanted);
@@ -78,7 +101,7 @@ static int choose_port(struct item *it, size_t i)
         warn_taken(it, wanted, got);
     else if (before > 0)
         session_warn(it->s, "%s is on 127.0.0.1:%d now", it->name, got);
-    it->host_ports[i] = got;
+    it->ports.host[i] = got;
     return 0;
 }
 
@@ -93,7 +116,31 @@ int item_choose_ports(struct item *it, struct engine_port *out)
             (struct engine_port){ .container = p->container,
                                   .udp = p->protocol == PLAN_UDP,
                                   .host_ip = p->published ? "127.0.0.1" : NULL,
-                                  .host = it->host_ports[i] };
+                                  .host = it->ports.host[i] };
     }
     return 0;
+}
+
+static bool has_fixed_port(const struct item *it)
+{
+    for (size_t i = 0; i < it->plan->ports.len; i++)
+        if (it->plan->ports.v[i].host_fixed)
+            return true;
+    return false;
+}
+
+bool item_may_choose_others(struct item *it)
+{
+    return !has_fixed_port(it) && it->ports.tries++ < PORT_TRIES;
+}
+
+void item_ports_are_good(struct item *it)
+{
+    it->ports.tries = 0;
+}
+
+void item_share_ports(struct item *it, const struct item *sandbox, size_t first)
+{
+    memcpy(it->ports.host, sandbox->ports.host + first,
+           it->plan->ports.len * sizeof(*it->ports.host));
 }

@@ -1,42 +1,27 @@
-#include <string.h>
+/*
+ * What is done when the engine refuses a step of an item: another container
+ * with other ports, without an init program, or without its template; and where
+ * none of that helps, the session fails. Called by the steps' callbacks.
+ */
+#include "run/item_remake.h"
 
 #include "base/err.h"
-#include "run/internal.h"
-
-/* A container whose ports were taken under our hands is made again, with
- * others, this many times. */
-#define PORT_TRIES 4
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
+#include "run/explain.h"
+#include "run/item.h"
+#include "run/session_parts.h"
 
 static void on_dropped(const struct err *err, void *user);
 
-static bool is_port_clash(const char *words)
-{
-    return strstr(words, "port is already allocated") != NULL ||
-           strstr(words, "address already in use") != NULL ||
-           strstr(words, "ports are not available") != NULL;
-}
-
-static bool has_fixed_port(const struct item *it)
-{
-    for (size_t i = 0; i < it->plan->ports.len; i++)
-        if (it->plan->ports.v[i].host_fixed)
-            return true;
-    return false;
-}
-
-/* The init program of Podman, and Docker's, is a package that may be missing:
- * Podman says so at the create, Docker at the start. */
-static bool is_init_missing(const char *words)
-{
-    return strstr(words, "container-init binary not found") != NULL ||
-           strstr(words, "\"docker-init\": executable file not found") != NULL;
-}
-
+/* The init program of Podman, and Docker's, is a package that may be
+ * missing. */
 static void do_without_init(struct item *it)
 {
     struct session *s = it->s;
 
-    it->initless = true;
+    it->remake.without_init = true;
     if (!s->no_init)
         session_warn(s,
                      "the engine has no init program: a service that does "
@@ -48,18 +33,18 @@ static void do_without_init(struct item *it)
 
 bool item_remake(struct item *it, const struct err *err)
 {
-    if (is_port_clash(err->msg) && !has_fixed_port(it) &&
-        it->port_tries < PORT_TRIES)
-        it->port_tries++;
-    else if (is_init_missing(err->msg) && it->plan->init && !it->initless)
+    if (engine_says(err->msg, REASON_PORT_TAKEN) &&
+        item_may_choose_others(it)) {
+        item_drop(it);
+    } else if (engine_says(err->msg, REASON_INIT_MISSING) && it->plan->init &&
+               !it->remake.without_init) {
         do_without_init(it);
-    else if (it->template == TEMPLATE_USED) {
+        item_drop(it);
+    } else if (it->template.state == TEMPLATE_USED) {
         template_give_up(it, err->msg);
-        return true;
-    } else
+    } else {
         return false;
-
-    item_drop(it);
+    }
     return true;
 }
 
@@ -69,10 +54,8 @@ void item_drop(struct item *it)
         item_start_over(it);
         return;
     }
-    if (it->attach != NULL)
-        engine_cancel(it->attach);
-    it->attach = NULL;
-    it->dropping = true;
+    item_output_stop(it);
+    it->remake.dropping = true;
     it->call =
         engine_container_remove(it->s->spec.engine, it->id, on_dropped, it);
 }
@@ -82,11 +65,28 @@ static void on_dropped(const struct err *err, void *user)
     struct item *it = user;
 
     it->call = NULL;
-    it->dropping = false;
+    it->remake.dropping = false;
     if (it->s->state == SESSION_STOPPING)
         item_take_down(it, true);
     else if (err != NULL)
         item_fail_step(it, "remove", err);
     else
         item_start_over(it);
+}
+
+void item_fail_step(struct item *it, const char *step, const struct err *err)
+{
+    cleanup_free char *text =
+        xasprintf("%s %s: cannot %s its container", item_kind_word(it->kind),
+                  it->name, step);
+
+    if (it->kind == ITEM_SANDBOX) {
+        sandbox_give_up(it, err->msg);
+        return;
+    }
+    session_fail(it->s, 1, text, err->msg,
+                 it->plan->build >= 0 && err->code == ERR_NOT_FOUND &&
+                         it->id == NULL
+                     ? "its image is not built yet: start without --no-build"
+                     : explain_step(it, err->msg));
 }

@@ -1,6 +1,12 @@
+/*
+ * What a session has, for those who list it: api/ asks for its containers and
+ * ports. Sandboxes are ours alone and are not listed.
+ */
 #include <string.h>
 
-#include "run/internal.h"
+#include "engine/engine.h"
+#include "run/item.h"
+#include "run/session_parts.h"
 
 size_t session_item_count(const struct session *s)
 {
@@ -26,10 +32,10 @@ void session_item_get(const struct session *s, size_t index,
                                   .replica = it->replica,
                                   .started_ms = it->started_ms };
     for (size_t i = 0; i < it->plan->ports.len; i++) {
-        if (it->host_ports[i] == 0 || out->port_count == SESSION_ITEM_PORTS_MAX)
+        if (it->ports.host[i] == 0 || out->port_count == SESSION_ITEM_PORTS_MAX)
             continue;
         out->ports[out->port_count].container = it->plan->ports.v[i].container;
-        out->ports[out->port_count++].host = it->host_ports[i];
+        out->ports[out->port_count++].host = it->ports.host[i];
     }
 }
 
@@ -41,9 +47,9 @@ int session_host_port(const struct session *s, const char *kind,
             strcmp(it->name, name) != 0)
             continue;
         for (size_t i = 0; i < it->plan->ports.len; i++)
-            if (it->host_ports[i] > 0 &&
+            if (it->ports.host[i] > 0 &&
                 (container == 0 || it->plan->ports.v[i].container == container))
-                return it->host_ports[i];
+                return it->ports.host[i];
         return 0;
     }
     return 0;

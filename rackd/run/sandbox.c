@@ -1,14 +1,15 @@
 /*
- * sandbox -- a container that only holds a network namespace, which resources
- * whose ports differ share: two thirds of what a container's start costs the
- * engine is its namespace (tests/bench/README.md), and resources are started
- * when the CPUs have most to do. Addresses, names and published ports are the
- * sandbox's; its resources join it, and are killed and started again with it.
+ * Resources whose ports differ share one network namespace, which a container
+ * of its own holds: two thirds of what a container's start costs the engine is
+ * its namespace (tests/bench/README.md), and resources are started when the
+ * CPUs have most to do. session.c lays it out; its members' steps ask for it.
  *
- * Its image is the reaper's, which a rack's first session imports: a create
- * that misses it, as anything else that fails, gives every resource a network
+ * Addresses, names and published ports are the sandbox's. Whatever fails about
+ * it, its image missing included, only means that every resource gets a network
  * of its own.
  */
+#include "run/sandbox.h"
+
 #include <string.h>
 #include <utlist.h>
 
@@ -16,13 +17,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
-#include "guard/reaper.h"
-#include "run/internal.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
+#include "run/item.h"
+#include "run/item_marks.h"
+#include "run/session_parts.h"
 
-/* Fewer gain less than one more container costs. */
+/* With fewer members, what they gain is less than one more container costs. */
 #define MEMBERS_MIN 3
 
-/* Ends in a row before it is done without; times that it may be missing. */
+/* Give up on the sandbox after this many exits in a row, and on waiting for it
+ * after as many starts that miss it. */
 #define EXITS_MAX 3
 
 /* In order of time: laid out; joined; gone, and its members with it. */
@@ -49,7 +54,7 @@ static bool fits(const struct plan_container *sandbox,
 
 static void add_to_plan(struct plan_container *sandbox, struct item *it)
 {
-    it->first_port = sandbox->ports.len;
+    it->sandbox.first_port = sandbox->ports.len;
     for (size_t i = 0; i < it->plan->ports.len; i++)
         *(struct plan_port *)vec_add(&sandbox->ports) = it->plan->ports.v[i];
     strv_add_all(&sandbox->aliases, &it->plan->aliases);
@@ -72,8 +77,8 @@ static size_t choose_members(struct session *s)
     size_t count = 0;
 
     DL_FOREACH (s->items, it) {
-        it->shares = it != alone && fits(&s->sandbox_plan, it->plan);
-        if (!it->shares)
+        it->sandbox.chosen = it != alone && fits(&s->sandbox_plan, it->plan);
+        if (!it->sandbox.chosen)
             continue;
         add_to_plan(&s->sandbox_plan, it);
         count++;
@@ -86,19 +91,19 @@ static void add_sandbox(struct session *s)
     struct item *it, *sandbox;
     struct plan_container *plan = &s->sandbox_plan;
 
-    strv_add(&plan->argv, REAPER_PROGRAM);
-    strv_add(&plan->argv, "--pause");
+    for (const char *const *arg = s->spec.sandbox_argv; *arg != NULL; arg++)
+        strv_add(&plan->argv, *arg);
     strv_add(&plan->cap_drop, "ALL");
     plan->build = -1;
-    plan->image = reaper_image();
+    plan->image = xstrdup(s->spec.sandbox_image);
     plan->read_only_root = plan->no_new_privileges = true;
     sandbox = item_new(s, ITEM_SANDBOX, plan);
     sandbox->name = "resources";
     session_add_item(s, sandbox);
     DL_FOREACH (s->items, it) {
-        if (!it->shares)
+        if (!it->sandbox.chosen)
             continue;
-        it->sandbox = sandbox;
+        it->sandbox.of = sandbox;
         item_mark_sandbox(it);
     }
 }
@@ -108,13 +113,13 @@ static void add_sandbox(struct session *s)
 void sandbox_lay_out(struct session *s)
 {
     if (s->spec.podman || s->spec.templates == TEMPLATES_MAKE ||
-        !s->spec.sandbox)
+        s->spec.sandbox_image == NULL)
         return;
     if (choose_members(s) >= MEMBERS_MIN)
         add_sandbox(s);
 }
 
-void sandbox_free(struct session *s)
+void sandbox_release(struct session *s)
 {
     struct plan_container *plan = &s->sandbox_plan;
 
@@ -125,82 +130,91 @@ void sandbox_free(struct session *s)
     strv_release(&plan->cap_drop);
 }
 
-/* ---- sharing ------------------------------------------------------------ */
-
-char *sandbox_title(const struct item *sandbox)
+void item_sandbox_release(struct item *it)
 {
-    cleanup_strv struct strv names = { 0 };
-    cleanup_free char *list = NULL;
-    struct item *it;
-
-    DL_FOREACH (sandbox->s->items, it)
-        if (it->sandbox == sandbox)
-            strv_add(&names, it->name);
-    list = strv_join(&names, ", ");
-    return xasprintf("the network that %s share", list);
+    free(it->sandbox.joined);
 }
+
+/* ---- sharing ------------------------------------------------------------ */
 
 void sandbox_share_ports(struct item *sandbox)
 {
     struct item *it;
 
     DL_FOREACH (sandbox->s->items, it)
-        if (it->sandbox == sandbox)
-            memcpy(it->host_ports, sandbox->host_ports + it->first_port,
-                   it->plan->ports.len * sizeof(*it->host_ports));
+        if (it->sandbox.of == sandbox)
+            item_share_ports(it, sandbox, it->sandbox.first_port);
 }
 
 bool sandbox_is_made(const struct item *it)
 {
-    return it->sandbox == NULL ||
-           (it->sandbox->id != NULL && !it->sandbox->dropping);
+    const struct item *sandbox = it->sandbox.of;
+
+    return sandbox == NULL ||
+           (sandbox->id != NULL && !sandbox->remake.dropping);
 }
 
 bool sandbox_is_up(const struct item *it)
 {
-    return it->sandbox == NULL || it->sandbox->state == ITEM_READY;
+    return it->sandbox.of == NULL || it->sandbox.of->state == ITEM_READY;
 }
 
 void sandbox_join(struct item *it)
 {
-    free(it->joined);
-    it->joined = it->sandbox == NULL ? NULL : xstrdup(it->sandbox->id);
+    const struct item *sandbox = it->sandbox.of;
+
+    free(it->sandbox.joined);
+    it->sandbox.joined = sandbox == NULL ? NULL : xstrdup(sandbox->id);
 }
 
 bool sandbox_is_another(const struct item *it)
 {
-    const char *now = it->sandbox == NULL ? NULL : it->sandbox->id;
+    const char *now = it->sandbox.of == NULL ? NULL : it->sandbox.of->id;
 
-    if (it->joined == NULL || now == NULL)
-        return it->joined != now;
-    return strcmp(it->joined, now) != 0;
+    if (it->sandbox.joined == NULL || now == NULL)
+        return it->sandbox.joined != now;
+    return strcmp(it->sandbox.joined, now) != 0;
 }
 
+/* Docker names the container that it cannot find, or says that it does not
+ * run. */
 bool sandbox_is_missing(const struct item *it, const struct err *err)
 {
-    return it->sandbox != NULL && it->exits < EXITS_MAX &&
-           (strstr(err->msg, "join network of") != NULL ||
-            strstr(err->msg, it->joined) != NULL);
+    return it->sandbox.of != NULL && it->exit.count < EXITS_MAX &&
+           (engine_says(err->msg, REASON_JOIN_FAILED) ||
+            strstr(err->msg, it->sandbox.joined) != NULL);
+}
+
+void sandbox_begin(struct item *it)
+{
+    it->sandbox.lost = false;
 }
 
 /* ---- its end ------------------------------------------------------------ */
 
 void sandbox_end_member(struct item *it)
 {
-    if (!it->died && it->mend == NULL)
-        it->mend = engine_container_kill(it->s->spec.engine, it->id, "KILL",
-                                         on_killed, it);
+    if (!it->exit.died && it->sandbox.kill == NULL)
+        it->sandbox.kill = engine_container_kill(it->s->spec.engine, it->id,
+                                                 "KILL", on_killed, it);
 }
 
-/* They are on no network any more, and do not know it. */
+void sandbox_stop_kill(struct item *it)
+{
+    if (it->sandbox.kill != NULL)
+        engine_cancel(it->sandbox.kill);
+    it->sandbox.kill = NULL;
+}
+
+/* The members are on no network any more, and do not know it. */
 void sandbox_lost(struct item *sandbox)
 {
     struct item *it;
 
     DL_FOREACH (sandbox->s->items, it) {
-        if (it->sandbox != sandbox)
+        if (it->sandbox.of != sandbox)
             continue;
-        it->lost = true;
+        it->sandbox.lost = true;
         if (it->state == ITEM_CHECKING || it->state == ITEM_READY)
             sandbox_end_member(it);
     }
@@ -210,14 +224,14 @@ static void on_killed(const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->mend = NULL;
+    it->sandbox.kill = NULL;
     if (err != NULL)
         log_debug("run", "%s: kill: %s", it->source, err->msg);
 }
 
 bool sandbox_has_failed(const struct item *sandbox)
 {
-    return sandbox->exits >= EXITS_MAX;
+    return sandbox->exit.count >= EXITS_MAX;
 }
 
 void sandbox_give_up(struct item *sandbox, const char *why)
@@ -227,8 +241,8 @@ void sandbox_give_up(struct item *sandbox, const char *why)
     log_info("run", "%s: %s: each gets its own", sandbox->source, why);
     sandbox_lost(sandbox);
     DL_FOREACH (sandbox->s->items, it)
-        if (it->sandbox == sandbox)
-            it->sandbox = NULL;
+        if (it->sandbox.of == sandbox)
+            it->sandbox.of = NULL;
     item_take_down(sandbox, true);
     session_poke(sandbox->s);
 }

@@ -87,16 +87,21 @@ struct session_spec {
     const struct env *client_env; /* registry logins: HOME, DOCKER_CONFIG;
                                      copied */
     enum session_templates templates;
-    bool ahead; /* start the resources, freeze them, and wait; see below */
+    bool freeze; /* start the resources, freeze them, and wait; see below */
     bool podman;
-    bool sandbox; /* resources may share a network namespace (sandbox.c) */
+    /* The image and the command (NULL-terminated) of a container that does
+     * nothing and stays: resources may share its network namespace (sandbox.c).
+     * Both are copied; NULL: no sandboxes. */
+    const char *sandbox_image;
+    const char *const *sandbox_argv;
     bool no_build, no_cache, exit_on_failure;
     uint64_t asked_ns;       /* uv_hrtime() when it was asked for; 0: now */
     unsigned wait_timeout_s; /* 0: defaults, see session.c */
     unsigned limit_ms;       /* of a teardown, past every grace; 0: default, see
                                 teardown.c */
-    unsigned ping_ms;        /* between two pings; 0: default, see pulse.c */
-    unsigned tick_ms;        /* of the hub; 0: default, see flow.c */
+    unsigned ping_ms; /* between two pings; 0: default, see heartbeat.c */
+    unsigned tick_ms; /* of the hub; 0: default, see
+                         backpressure.c */
     void (*on_event)(const struct session_event *event, void *user);
     /* Before on_gone, once or never: nothing of it runs any more and the engine
      * is at work on the removal of all that is left. May be NULL. */
@@ -112,13 +117,13 @@ struct session *session_start(const struct session_spec *spec);
 void session_stop(struct session *s, const char *reason, bool now, int status);
 
 /*
- * A session made ahead: `plan` has resources without volumes and nothing else;
- * SESSION_EVENT_READY says that their containers run and are frozen. Then
- * either session_stop() or this: it goes on as a session of `spec`, whose plan
- * has the same resources (plan_same_resources()), on the same engine, with the
- * id and the hub that it has already. The plan made ahead must live on too.
- * Anything that happens to a frozen container ends a session that nobody has
- * taken.
+ * A session made ahead (spec.freeze): `plan` has resources without volumes and
+ * nothing else; SESSION_EVENT_READY says that their containers run and are
+ * frozen. Then either session_stop() or this: it goes on as a session of
+ * `spec`, whose plan has the same resources (plan_same_resources()), on the
+ * same engine, with the id and the hub that it has already. The plan made ahead
+ * must live on too. Anything that happens to a frozen container ends a session
+ * that nobody has taken.
  */
 void session_take_over(struct session *s, const struct session_spec *spec);
 
@@ -152,7 +157,8 @@ void session_item_get(const struct session *s, size_t index,
 int session_host_port(const struct session *s, const char *kind,
                       const char *name, int container);
 
-/* When what happened, until it was ready (run/marks.h, run/critical.h). */
+/* When what happened, until it was ready (timing/marks.h,
+ * timing/critical.h). */
 const struct marks *session_marks(const struct session *s);
 
 /* Engine calls made for it so far. */

@@ -1,11 +1,14 @@
 /*
- * commit -- a template is made: the server has answered once, is stopped
- * cleanly, and what it wrote becomes an image.
+ * Makes a template: a server that has answered once is stopped cleanly, and
+ * what it wrote becomes an image. item_ready.c calls it in a session that makes
+ * templates (TEMPLATES_MAKE).
  *
  * The image has no name until all is known to be right, so that nobody starts
- * from half of one: the engine leaves out without a word what disappears while
- * it reads, as it would if somebody removed the container meanwhile.
+ * from half of one: what disappears while the engine reads, because somebody
+ * removes the container, is left out without an error.
  */
+#include "run/template_make.h"
+
 #include <string.h>
 
 #include "base/err.h"
@@ -13,11 +16,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "engine/context.h"
-#include "run/internal.h"
-#include "run/self_signed.h"
+#include "engine/engine.h"
+#include "run/explain.h"
+#include "run/image.h"
+#include "run/item.h"
+#include "run/session_parts.h"
+#include "run/template_cert.h"
 
-/* A database writes everything down. */
+/* A database may have much to write to its disk before it ends. */
 #define STOP_S 120
 
 /* In order of time. */
@@ -32,23 +40,22 @@ static void on_still_there(const struct engine_state *state,
 static void on_named(const struct err *err, void *user);
 static void on_dropped(const struct err *err, void *user);
 
-void item_save(struct item *it)
+void template_make(struct item *it)
 {
     item_set_state(it, ITEM_SAVING, NULL);
     it->call = engine_container_stop(it->s->spec.engine, it->id, STOP_S,
                                      on_stopped, it);
 }
 
-/* Nobody uses what is not right. */
+/* What is not right is removed, and not tried again for a while. */
 static void fail(struct item *it, const char *why)
 {
     cleanup_free char *text = NULL;
 
-    if (it->saved_id != NULL)
-        engine_image_remove(it->s->spec.engine, it->saved_id, on_dropped, NULL);
+    if (it->making.image_id != NULL)
+        engine_image_remove(it->s->spec.engine, it->making.image_id, on_dropped,
+                            NULL);
     if (it->s->state == SESSION_STOPPING) {
-        it->state = ITEM_CHECKING;
-        it->died = true;
         item_take_down(it, true);
         session_poke(it->s);
         return;
@@ -62,7 +69,7 @@ static void on_dropped(const struct err *err, void *user)
 {
     (void)user;
     if (err != NULL)
-        log_warn("run", "half a template: %s", err->msg);
+        log_warn("run", "an unfinished template stays: %s", err->msg);
 }
 
 static bool goes_on(struct item *it, const struct err *err)
@@ -88,8 +95,8 @@ static bool has_ended_well(const struct engine_state *state)
     return strcmp(state->state, "exited") == 0 && state->exit_code == 0;
 }
 
-/* "LABEL" or "ENV" lines that empty what the container had: none of it is the
- * image's, and passwords least of all. */
+/* "LABEL" or "ENV" lines that empty what the container had: none of it must
+ * become part of the image, and passwords least of all. */
 static void add_blanks(struct strv *out, const char *what,
                        const struct strv *pairs)
 {
@@ -106,14 +113,14 @@ static void add_changes(const struct item *it, struct strv *out)
     add_blanks(out, "LABEL", &labels);
     add_blanks(out, "ENV", &it->plan->env);
     strv_printf(out, "LABEL " LABEL_TEMPLATE "=%s",
-                strrchr(it->template_name, ':') + 1);
+                strrchr(it->template.name, ':') + 1);
     strv_printf(out, "LABEL " LABEL_TEMPLATE_RACK "=%s", it->s->rack_id);
     strv_printf(out, "LABEL " LABEL_TEMPLATE_KIND "=%s", it->resource->kind);
     strv_printf(out, "LABEL " LABEL_TEMPLATE_IMAGE "=%s", it->image->use);
-    strv_printf(out, "LABEL " LABEL_TEMPLATE_BASE "=%s", it->base_id);
+    strv_printf(out, "LABEL " LABEL_TEMPLATE_BASE "=%s", it->template.base_id);
 }
 
-/* What the server would make at every start. */
+/* The server would make them itself at every start. */
 static int put_tls(struct item *it, struct err *err)
 {
     cleanup_strv struct strv paths = { 0 }, texts = { 0 };
@@ -121,10 +128,10 @@ static int put_tls(struct item *it, struct err *err)
     cleanup_free char *tar = NULL;
     size_t len = 0;
 
-    if (self_signed_pem(&pem,
-                        it->plan->aliases.len == 0 ? it->name
-                                                   : it->plan->aliases.v[0],
-                        err) < 0)
+    if (template_cert(&pem,
+                      it->plan->aliases.len == 0 ? it->name
+                                                 : it->plan->aliases.v[0],
+                      err) < 0)
         return -1;
     strv_add(&paths, PLAN_TEMPLATE_TLS);
     strv_add(&texts, str_c(&pem));
@@ -164,7 +171,7 @@ static void commit(struct item *it)
     cleanup_strv struct strv changes = { 0 };
 
     add_changes(it, &changes);
-    it->committing = true;
+    it->making.committing = true;
     it->call = engine_container_commit(it->s->spec.engine, it->id, NULL, NULL,
                                        &changes, on_committed, it);
 }
@@ -173,9 +180,9 @@ static void on_committed(const char *id, const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->committing = false;
+    it->making.committing = false;
     if (err == NULL)
-        it->saved_id = xstrdup(id);
+        it->making.image_id = xstrdup(id);
     if (goes_on(it, err))
         it->call = engine_container_inspect(it->s->spec.engine, it->id,
                                             on_still_there, it);
@@ -186,7 +193,7 @@ static void on_still_there(const struct engine_state *state,
 {
     struct item *it = user;
     cleanup_free char *repo = NULL;
-    const char *tag = strrchr(it->template_name, ':');
+    const char *tag = strrchr(it->template.name, ':');
 
     if (!goes_on(it, err))
         return;
@@ -194,9 +201,9 @@ static void on_still_there(const struct engine_state *state,
         fail(it, "its container was touched while it was read");
         return;
     }
-    repo = xasprintf("%.*s", (int)(tag - it->template_name), it->template_name);
-    it->call = engine_image_tag(it->s->spec.engine, it->saved_id, repo, tag + 1,
-                                on_named, it);
+    repo = xasprintf("%.*s", (int)(tag - it->template.name), it->template.name);
+    it->call = engine_image_tag(it->s->spec.engine, it->making.image_id, repo,
+                                tag + 1, on_named, it);
 }
 
 static void on_named(const struct err *err, void *user)

@@ -1,16 +1,16 @@
 /*
- * critical -- what a start was waiting for in the end: from the thing that was
- * ready last back through what it waited for, to the moment it was asked for.
- * Pure: marks in, steps out.
+ * critical -- the critical path of a start: from the thing that was ready last
+ * back through what it waited for, to the moment the start was asked for. Pure:
+ * marks in, steps out.
  *
  *     struct critical path = { 0 };
  *     critical_find(&path, session_marks(s));
  *     ... path.v[0] is the first step, the last ends at ready ...
  *     critical_release(&path);
  *
- * The steps follow each other without a hole and cover all of the time: a
- * shorter step, whichever it is, makes the start shorter. Where nothing says
- * what was waited for the step is a MARK_WAIT of whoever waited.
+ * The steps follow each other without a gap and cover the whole start, so that
+ * making any of them shorter makes the start shorter. Where a mark waited and
+ * no need explains it, the step is a MARK_WAIT of that mark.
  */
 #ifndef TIMING_CRITICAL_H
 #define TIMING_CRITICAL_H
@@ -32,20 +32,23 @@ struct critical {
     size_t len, cap;
 };
 
-/* Of marks that have ended, of which the first came before all others
- * ("rackd"); empty when they have not ended or there are none. */
+/* The marks have ended (marks_end), and the first of them, "rackd", began
+ * before all others. The path is empty when they have not ended or there are
+ * none. */
 void critical_find(struct critical *out, const struct marks *m);
 void critical_release(struct critical *path);
 
-/* Is the mark on it? Is at least half of this span of it? Of waiting only the
- * moment is on it between what came and who noticed. */
+/* Is the mark on the path? */
 bool critical_has(const struct critical *path, size_t mark);
+
+/* Is at least half of this span of the mark on the path? A span of waiting
+ * seldom is: only the moment between the need's end and its being noticed. */
 bool critical_covers(const struct critical *path, size_t mark,
                      const struct mark_span *span);
 
-/* Which of the needs of `mark` came within this span, in the order of their
- * coming: fills `out`, which has room for all of them; how many. The last one
- * is who was waited for. */
+/* Fills `out` with the needs of `mark` that were done within this span, in the
+ * order in which they were, and returns how many. The last one is what the span
+ * waited for. `out` has room for all needs of the mark. */
 size_t critical_awaited(const struct marks *m, size_t mark,
                         const struct mark_span *span, size_t *out);
 

@@ -1,14 +1,13 @@
+/* Compares a start with former ones of the same app. api/timings.c calls it
+ * when a start is ready, and for `cvx timings`. */
 #include "timing/history.h"
 
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/vec.h"
-
-/* FNV-1a. Who writes colliding names into his own state fools himself. */
-#define HASH_BEGIN UINT64_C(14695981039346656037)
-#define HASH_PRIME UINT64_C(1099511628211)
 
 static const struct cJSON *get(const struct cJSON *o, const char *name)
 {
@@ -22,7 +21,7 @@ static const char *text_of(const struct cJSON *o, const char *name)
     return cJSON_IsString(t) ? t->valuestring : "";
 }
 
-/* -1 where it is none, or no time. */
+/* -1 when it is missing, or no plausible time. */
 static double number_of(const struct cJSON *o, const char *name)
 {
     const struct cJSON *n = get(o, name);
@@ -32,22 +31,21 @@ static double number_of(const struct cJSON *o, const char *name)
                : -1;
 }
 
-/* ---- what a run is like ------------------------------------------------- */
+/* ---- which runs can be compared ------------------------------------------ */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
+/* With its NUL, so that no two lists of texts read the same. */
+static uint64_t add_text(uint64_t hash, const char *text)
 {
-    do
-        hash = (hash ^ (unsigned char)*text) * HASH_PRIME;
-    while (*text++ != '\0');
-    return hash;
+    return hash_bytes(hash, text, strlen(text) + 1);
 }
 
 static uint64_t id_of(const struct cJSON *item)
 {
-    uint64_t hash = hash_text(HASH_BEGIN, text_of(item, "kind"));
+    int64_t replica = (int64_t)number_of(item, "replica");
+    uint64_t hash = add_text(HASH_BEGIN, text_of(item, "kind"));
 
-    hash = hash_text(hash, text_of(item, "name"));
-    return (hash ^ (uint64_t)(int64_t)number_of(item, "replica")) * HASH_PRIME;
+    hash = add_text(hash, text_of(item, "name"));
+    return hash_bytes(hash, &replica, sizeof(replica));
 }
 
 static bool is_container(const struct cJSON *item)
@@ -58,17 +56,21 @@ static bool is_container(const struct cJSON *item)
            strcmp(kind, "init") == 0;
 }
 
-/* Images and builds come and go: a pull is what makes a start slow. */
-static uint64_t like_of(const struct cJSON *run)
+/* The containers alone tell whether two runs are of the same app as it was.
+ * Images and builds are left out: a run that had to pull is to be compared with
+ * those that had not, and found slow. */
+static uint64_t fingerprint_of(const struct cJSON *run)
 {
-    uint64_t hash = hash_text(HASH_BEGIN, text_of(run, "engine"));
+    uint64_t hash = add_text(HASH_BEGIN, text_of(run, "engine")), id;
     const struct cJSON *item;
 
-    hash = hash_text(hash, cJSON_IsTrue(get(run, "keep_data")) ? "kept" : "");
+    hash = add_text(hash, cJSON_IsTrue(get(run, "keep_data")) ? "kept" : "");
     cJSON_ArrayForEach(item, get(run, "items"))
     {
-        if (is_container(item))
-            hash = (hash ^ id_of(item)) * HASH_PRIME;
+        if (!is_container(item))
+            continue;
+        id = id_of(item);
+        hash = hash_bytes(hash, &id, sizeof(id));
     }
     return hash;
 }
@@ -95,7 +97,7 @@ static bool is_run(const struct cJSON *run)
     return true;
 }
 
-/* NULL: it is none. */
+/* A run to be deleted by the caller; NULL when the line is none. */
 static struct cJSON *parse_line(const char *line, size_t len)
 {
     struct cJSON *run = cJSON_ParseWithLength(line, len);
@@ -122,7 +124,7 @@ static void add(struct history *h, const struct cJSON *run)
     p = vec_add(h);
     p->ready_ms = number_of(run, "ready_ms");
     p->started = number_of(run, "started");
-    p->like = like_of(run);
+    p->fingerprint = fingerprint_of(run);
     cJSON_ArrayForEach(item, get(run, "items"))
     {
         struct past_item *it;
@@ -141,7 +143,7 @@ static size_t line_len(const char *line, const char *end)
     return (size_t)((nl == NULL ? end : nl) - line);
 }
 
-/* Those that are runs stay. */
+/* Keeps the lines that are runs. */
 static void drop_bad_lines(struct str *lines)
 {
     struct str good = { 0 };
@@ -237,7 +239,7 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Sorts them. */
+/* Sorts the values. */
 static double median(double *v, size_t len)
 {
     if (len == 0)
@@ -249,12 +251,12 @@ static double median(double *v, size_t len)
 void usual_find(struct usual *u, const struct history *h, size_t count,
                 const struct cJSON *run)
 {
-    uint64_t like = like_of(run);
+    uint64_t fingerprint = fingerprint_of(run);
     double times[HISTORY_RUNS];
 
     *u = (struct usual){ 0 };
     for (size_t i = 0; i < count; i++) {
-        if (h->v[i].like != like)
+        if (h->v[i].fingerprint != fingerprint)
             continue;
         times[u->len] = h->v[i].ready_ms;
         u->v[u->len++] = &h->v[i];
@@ -271,8 +273,9 @@ bool usual_is_slower(const struct usual *u, const struct cJSON *run)
            ready > u->usual_ms + HISTORY_MORE_MS;
 }
 
-/* What it did in that run: most likely it is at the same place there. */
-static double own_in(const struct past *p, uint64_t id, size_t index)
+/* What the item did in that run. It is most likely at the same place there, so
+ * look there first. */
+static double own_ms_in(const struct past *p, uint64_t id, size_t index)
 {
     if (index < p->len && p->items[index].id == id)
         return p->items[index].own_ms;
@@ -289,7 +292,7 @@ double usual_own_ms(const struct usual *u, const struct cJSON *item,
     double own[HISTORY_RUNS];
 
     for (size_t i = 0; i < u->len; i++)
-        own[i] = own_in(u->v[i], id, index);
+        own[i] = own_ms_in(u->v[i], id, index);
     return median(own, u->len);
 }
 

@@ -1,3 +1,5 @@
+/* Records when what happened in a start. run/ calls it at every change of an
+ * item's state; api/timings.c reads it once the start is ready. */
 #include "timing/marks.h"
 
 #include <uv.h>
@@ -45,6 +47,7 @@ static uint64_t since_asked_us(const struct marks *m, uint64_t ns)
     return ns > m->asked_ns ? (ns - m->asked_ns) / 1000 : 0;
 }
 
+/* Ends the last span, if it is open. */
 static void close_span(struct mark *mark, uint64_t us)
 {
     struct mark_span *last;
@@ -56,8 +59,9 @@ static void close_span(struct mark *mark, uint64_t us)
     mark->open = false;
 }
 
-/* The last span, to go on as it is. */
-static bool goes_on(struct mark *mark, enum mark_phase phase)
+/* Goes on with the last span when that has the same phase, or when there are
+ * too many spans; false when a new one has to begin. */
+static bool continue_span(struct mark *mark, enum mark_phase phase)
 {
     size_t n = mark->spans.len;
 
@@ -75,9 +79,10 @@ void mark_phase_since(struct marks *m, size_t mark, enum mark_phase phase,
     uint64_t us = since_asked_us(m, ns);
     struct mark_span *span;
 
-    if (m->end_us > 0 || goes_on(it, phase))
+    if (m->end_us > 0 || continue_span(it, phase))
         return;
     close_span(it, us);
+    /* The phase may be said to have begun before the last one ended. */
     if (it->spans.len > 0 && it->spans.v[it->spans.len - 1].end_us > us)
         us = it->spans.v[it->spans.len - 1].end_us;
     span = vec_add(&it->spans);

@@ -7,10 +7,10 @@
 
 #include "base/str.h"
 #include "base/strv.h"
-#include "engine/clean.h"
 #include "engine/context.h"
 #include "engine/dockerfile.h"
 #include "engine/ignore.h"
+#include "engine/path_clean.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

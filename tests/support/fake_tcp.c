@@ -15,6 +15,7 @@ struct peer {
     const struct fake_answer *answer;
     size_t sent;
     bool spoke;
+    uv_write_t write; /* of what is said again and again */
 };
 
 struct fake_tcp {
@@ -34,6 +35,8 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 static void speak(struct peer *p);
 static void on_tick(uv_timer_t *timer);
+static void say_again(struct peer *p);
+static void on_said(uv_write_t *req, int status);
 static void peer_close(struct peer *p);
 static void on_peer_closed(uv_handle_t *h);
 static void on_timer_closed(uv_handle_t *h);
@@ -170,8 +173,29 @@ static void say(struct peer *p, size_t len)
     if (len > 0)
         uv_try_write((uv_stream_t *)&p->tcp, &buf, 1);
     p->sent += len;
-    if (p->sent == answer_len(p->answer) && !p->answer->hold)
+    if (p->sent < answer_len(p->answer))
+        return;
+    if (p->answer->again != NULL)
+        say_again(p);
+    else if (!p->answer->hold)
         peer_close(p);
+}
+
+static void say_again(struct peer *p)
+{
+    uv_buf_t buf = uv_buf_init((char *)p->answer->again,
+                               (unsigned)strlen(p->answer->again));
+
+    uv_write(&p->write, (uv_stream_t *)&p->tcp, &buf, 1, on_said);
+}
+
+/* The client's going away ends it. */
+static void on_said(uv_write_t *req, int status)
+{
+    struct peer *p = container_of(req, struct peer, write);
+
+    if (status == 0 && !uv_is_closing((uv_handle_t *)&p->tcp))
+        say_again(p);
 }
 
 static void speak(struct peer *p)

@@ -12,11 +12,12 @@
 #include <uv.h>
 
 struct fake_answer {
-    bool asks_first;  /* speak only once something was received */
-    const char *data; /* NULL: say nothing */
-    size_t len;       /* 0: strlen(data) */
-    bool in_bytes;    /* one byte per millisecond */
-    bool hold;        /* keep the connection open afterwards */
+    bool asks_first;   /* speak only once something was received */
+    const char *data;  /* NULL: say nothing */
+    size_t len;        /* 0: strlen(data) */
+    bool in_bytes;     /* one byte per millisecond */
+    bool hold;         /* keep the connection open afterwards */
+    const char *again; /* after `data`, this text for ever; NULL: nothing */
 };
 
 struct fake_tcp;

@@ -13,6 +13,7 @@ struct fake_tls {
     const char *answer;
     SSL_CTX *ctx;
     pthread_t thread;
+    bool unnamed; /* the thread's, until it has ended */
 };
 
 static void make_certificate(SSL_CTX *ctx)
@@ -38,10 +39,14 @@ static void make_certificate(SSL_CTX *ctx)
 static void serve(struct fake_tls *f, int fd)
 {
     SSL *ssl = SSL_new(f->ctx);
+    const char *name;
     char in[4096];
 
     SSL_set_fd(ssl, fd);
     if (SSL_accept(ssl) == 1 && SSL_read(ssl, in, sizeof(in)) > 0) {
+        name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+        f->unnamed =
+            f->unnamed || name == NULL || strcmp(name, "localhost") != 0;
         SSL_write(ssl, f->answer, (int)strlen(f->answer));
         SSL_shutdown(ssl);
     }
@@ -88,11 +93,15 @@ int fake_tls_port(const struct fake_tls *f)
     return f->port;
 }
 
-void fake_tls_close(struct fake_tls *f)
+bool fake_tls_close(struct fake_tls *f)
 {
+    bool named;
+
     shutdown(f->listener, SHUT_RDWR);
     pthread_join(f->thread, NULL);
+    named = !f->unnamed;
     close(f->listener);
     SSL_CTX_free(f->ctx);
     free(f);
+    return named;
 }

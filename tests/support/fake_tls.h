@@ -5,12 +5,15 @@
 #ifndef TESTS_FAKE_TLS_H
 #define TESTS_FAKE_TLS_H
 
+#include <stdbool.h>
+
 struct fake_tls;
 
 struct fake_tls *fake_tls_new(const char *answer);
 int fake_tls_port(const struct fake_tls *f);
 
-/* Ends the thread. */
-void fake_tls_close(struct fake_tls *f);
+/* Ends the thread. False when a client did not ask for "localhost" by name
+ * (SNI), as servers with several certificates require. */
+bool fake_tls_close(struct fake_tls *f);
 
 #endif /* TESTS_FAKE_TLS_H */

@@ -268,15 +268,6 @@ static void refusals_keep_rackds_own_words(void **state)
     assert_string_equal(err.msg, "no app\ntwo");
 }
 
-static void names_are_escaped_for_a_path(void **state)
-{
-    cleanup_str struct str s = { 0 };
-
-    (void)state;
-    http_escape(&s, "a b/c?d&e=\xc3\xa9-._~");
-    assert_string_equal(str_c(&s), "a%20b%2Fc%3Fd%26e%3D%C3%A9-._~");
-}
-
 #define paired(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -293,7 +284,6 @@ int main(void)
         paired(a_request_is_written_whole),
         paired(sending_to_nobody_is_an_error_not_a_signal),
         paired(refusals_keep_rackds_own_words),
-        cmocka_unit_test(names_are_escaped_for_a_path),
     };
 
     alarm(100);

@@ -312,6 +312,139 @@ static void a_name_instead_of_an_address_is_said(void **state)
     expect_told(f, false, "not an address");
 }
 
+static void garbage_is_no_answer(void **state)
+{
+    static const char *const garbage[] = {
+        "HTTP/1.1 abc def\r\n\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon in this line\r\n\r\n",
+        "\x16\x03\x01 what a TLS server might say\r\n\r\n",
+        "<html>200 OK</html>\n",
+    };
+    struct fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++) {
+        const struct fake_answer answers[] = {
+            { .asks_first = true, .hold = true, .data = garbage[i] }
+        };
+
+        serve(f, answers, 1);
+        expect_told(f, false, "the answer is not HTTP");
+        health_cancel(f->health);
+        f->health = NULL;
+        fake_tcp_close(f->server);
+        f->server = NULL;
+    }
+}
+
+static void an_upgrade_is_no_answer_to_a_get(void **state)
+{
+    const struct fake_answer answers[] = { SAYS(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") };
+    struct fix *f = *state;
+
+    serve(f, answers, 1);
+    expect_told(f, false, "HTTP 101");
+}
+
+static void headers_without_end_are_said(void **state)
+{
+    const struct fake_answer answers[] = { {
+        .asks_first = true,
+        .data = "HTTP/1.1 200 OK\r\n",
+        .again = "X-One: 0123456789012345678901234567890123456789\r\n"
+                 "X-Two: 0123456789012345678901234567890123456789\r\n",
+    } };
+    struct fix *f = *state;
+
+    f->spec.timeout_ms = 10000;
+    f->spec.interval_ms = 50;
+    serve(f, answers, 1);
+    expect_told(f, false, "the head of the answer has no end");
+}
+
+static void headers_that_drip_are_too_late(void **state)
+{
+    const struct fake_answer answers[] = { {
+        .asks_first = true,
+        .in_bytes = true,
+        .data = "HTTP/1.1 200 OK\r\nX-Long: 01234567890123456789012345678901"
+                "23456789012345678901234567890123456789012345678901234567890"
+                "23456789012345678901234567890123456789012345678901234567890"
+                "23456789012345678901234567890123456789012345678901234567890",
+    } };
+    struct fix *f = *state;
+
+    f->spec.timeout_ms = 50;
+    serve(f, answers, 1);
+    expect_told(f, false, "no answer within 50 ms");
+}
+
+/* A megabyte of it is read, and the next request does not wait for its end. */
+static void a_body_without_end_is_left_in_the_middle(void **state)
+{
+    char page[8192];
+    struct fake_answer answers[] = {
+        { .asks_first = true, .data = "HTTP/1.1 500 Oh\r\n\r\n", .again = page }
+    };
+    struct fix *f = *state;
+
+    memset(page, 'x', sizeof(page) - 1);
+    page[sizeof(page) - 1] = '\0';
+    f->spec.timeout_ms = 60000;
+    serve(f, answers, 1);
+    expect_told(f, false, "HTTP 500");
+    assert_true(fake_tcp_conns(f->server) >= 3);
+    assert_true(fake_tcp_open(f->server) <= 1);
+}
+
+/* Servers without IPv6 say so in words of their own. */
+static void an_ipv6_address_is_asked(void **state)
+{
+    struct fix *f = *state;
+
+    f->spec.host = "::1";
+    start(f, fake_tcp_dead_port());
+    assert_true(loop_run_until(&f->base.loop, &f->told, 2000));
+    assert_string_not_equal(f->why, "not an address");
+}
+
+static void tls_that_never_answers_is_said(void **state)
+{
+    const struct fake_answer answers[] = { { .asks_first = true,
+                                             .hold = true } };
+    struct fix *f = *state;
+
+    f->spec.scheme = "https";
+    serve(f, answers, 1);
+    expect_told(f, false, "no answer within 100 ms");
+}
+
+static void tls_that_hangs_up_is_said(void **state)
+{
+    const struct fake_answer answers[] = { { .asks_first = true } };
+    struct fix *f = *state;
+
+    f->spec.scheme = "https";
+    serve(f, answers, 1);
+    expect_told(f, false, "the connection was closed without an answer");
+}
+
+static void garbage_behind_tls_is_no_answer(void **state)
+{
+    struct fix *f = *state;
+    struct fake_tls *tls = fake_tls_new("garbage\r\n\r\n");
+
+    f->spec.scheme = "https";
+    f->spec.timeout_ms = 10000;
+    start(f, fake_tls_port(tls));
+    expect_told(f, false, "the answer is not HTTP");
+    health_cancel(f->health);
+    f->health = NULL;
+    wait_ms(f, 20);
+    fake_tls_close(tls);
+}
+
 static void https_is_asked_without_looking_at_the_certificate(void **state)
 {
     struct fix *f = *state;
@@ -327,7 +460,7 @@ static void https_is_asked_without_looking_at_the_certificate(void **state)
     health_cancel(f->health);
     f->health = NULL;
     wait_ms(f, 20);
-    fake_tls_close(tls);
+    assert_true(fake_tls_close(tls));
 }
 
 static void a_server_without_tls_is_said(void **state)
@@ -428,6 +561,15 @@ int main(void)
         TEST(the_verdict_does_not_wait_for_an_endless_body),
         TEST(a_path_cannot_end_the_request_line),
         TEST(a_name_instead_of_an_address_is_said),
+        TEST(garbage_is_no_answer),
+        TEST(an_upgrade_is_no_answer_to_a_get),
+        TEST(headers_without_end_are_said),
+        TEST(headers_that_drip_are_too_late),
+        TEST(a_body_without_end_is_left_in_the_middle),
+        TEST(an_ipv6_address_is_asked),
+        TEST(tls_that_never_answers_is_said),
+        TEST(tls_that_hangs_up_is_said),
+        TEST(garbage_behind_tls_is_no_answer),
         TEST(https_is_asked_without_looking_at_the_certificate),
         TEST(a_server_without_tls_is_said),
         TEST(nothing_is_called_after_cancel),

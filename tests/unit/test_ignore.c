@@ -9,8 +9,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/clean.h"
 #include "engine/ignore.h"
+#include "engine/path_clean.h"
 
 struct row {
     const char *text, *path;

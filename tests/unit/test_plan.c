@@ -1,6 +1,7 @@
 /*
  * plan_make() on manifests built by hand: what a convox.yml cannot say, or what
- * the printed plan does not show (passwords, the environment of builds). All
+ * the printed plan does not show (passwords, the environment of builds), or
+ * what every new type would change (the list of types). All
  * the rest goes in as convox.yml and comes out as text: test_plan_golden.c.
  */
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include "base/vec.h"
 #include "manifest/manifest.h"
 #include "plan/plan.h"
+#include "plan/resource_type.h"
 
 /* Strings of the manifest are literals here: nothing but the arrays is
  * freed. Tests run one after another, each with its own world. */
@@ -233,6 +235,24 @@ static void a_service_gets_the_six_of_what_it_lists_only(void **state)
     check_env(w, "MAIN_DB_PORT", "3306");
     check_env(w, "MAIN_DB_NAME", "app");
     check_env(w, "OTHER_URL", NULL);
+}
+
+static void an_unknown_type_is_the_only_error_of_its_resource(void **state)
+{
+    struct world *w = *state;
+    struct manifest_service *s = service(w, "web");
+    cleanup_free char *names = NULL, *right = NULL;
+
+    resource(w, "db", "postgers");
+    use(s, "db", NULL);
+    declare(s, "DB_URL", NULL);
+    names = resource_type_names();
+    right = xasprintf("unknown resource type: postgers (did you mean "
+                      "postgres?); the types are %s",
+                      names);
+    make_fails(w, right);
+    assert_int_equal(w->diags.v[0].pos.line, 3);
+    assert_int_equal(w->diags.v[0].pos.col, 11);
 }
 
 static void stand_ins_have_the_password_of_the_plan(void **state)
@@ -455,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_service_knows_its_app_and_rack),
         TEST(a_service_gets_the_six_of_what_it_lists_only),
+        TEST(an_unknown_type_is_the_only_error_of_its_resource),
         TEST(stand_ins_have_the_password_of_the_plan),
         TEST(an_alias_is_trimmed),
         TEST(an_overlay_means_no_container_and_derives_the_rest),

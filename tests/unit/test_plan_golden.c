@@ -21,7 +21,7 @@
 #include "base/str.h"
 #include "manifest/manifest.h"
 #include "plan/plan.h"
-#include "plan/resource.h"
+#include "plan/resource_type.h"
 #include "support/golden.h"
 
 #define FOLDER   "fixtures/golden/plan/"
@@ -132,7 +132,7 @@ static void every_fixture_gives_its_plan_or_its_errors(void **state)
 
 static void every_resource_type_has_a_golden_file(void **state)
 {
-    cleanup_free char *names = resource_names();
+    cleanup_free char *names = resource_type_names();
     char *rest = names, *name;
 
     (void)state;

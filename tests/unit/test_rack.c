@@ -15,11 +15,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/api.h"
+#include "api/start.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "logs/hub.h"
 #include "net/httpc.h"
+#include "rack/app_run.h"
+#include "store/store.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
 #include "web/web.h"
@@ -49,6 +53,12 @@ struct fix {
     struct asked asked[CLIENTS];
     bool client_closed, rack_over;
 };
+
+/* The start that there is, or NULL. */
+static struct app_run *newest(const struct fix *f)
+{
+    return rack_api(f->rack)->runs->all;
+}
 
 static void answer(struct fix *f, const char *method, const char *path,
                    int status, const char *body)
@@ -134,7 +144,8 @@ static int setup(void **state)
     *state = f;
     if (rack_new(&f->rack, &f->loop, f->socket, 300, &err) < 0)
         return -1;
-    f->rack->tick_ms = 20; /* who sleeps is not waited for long */
+    rack_api(f->rack)->tenants->tick_ms =
+        20; /* who sleeps is not waited for long */
     return httpc_new(&f->client, &f->loop, endpoint, NULL, &err);
 }
 
@@ -555,11 +566,11 @@ session_of_a_sleeping_client_lives_and_is_told_how_it_stands(void **state)
     struct asked *a = &f->asked[0];
     int fd = start_and_sleep(f);
 
-    f->rack->full_bytes = 256 << 10;
+    rack_api(f->rack)->full_bytes = 256 << 10;
     print_lines(f, 12000, "the last line");
     web_dies(f);
     wait_asked(f, "/containers/web1/start", 2); /* it is started again */
-    assert_true(web_queued(f->rack->runs->req) < 2 << 20);
+    assert_true(start_unread(newest(f)) < 2 << 20);
     call(f, 1, "GET", "/ps?app=demo", NULL);
     has(&f->asked[1], "\"service\":\"web\",\"status\":\"running\"");
 
@@ -602,14 +613,14 @@ static void output_waits_for_a_start_that_sleeps_and_none_is_lost(void **state)
     const char *at, *end;
     int fd;
 
-    f->rack->tick_ms = 60000;
+    rack_api(f->rack)->tenants->tick_ms = 60000;
     fd = start_and_sleep(f);
     for (int i = 0; i < 20000; i++)
         str_printf(&text, "number %d %0200d\n", i, 0);
     push_output(f, &text);
-    for (int i = 0; i < 300 && !hub_is_full(f->rack->runs->hub); i++)
+    for (int i = 0; i < 300 && !hub_is_full(newest(f)->tenant.hub); i++)
         run_for(f, 10);
-    assert_true(hub_is_full(f->rack->runs->hub));
+    assert_true(hub_is_full(newest(f)->tenant.hub));
     call(f, 1, "GET", "/logs?app=demo&tail=1", NULL);
     never_has(&f->asked[1], "number 19999 ");
 
@@ -654,10 +665,11 @@ static void what_was_missed_is_told_as_soon_as_all_is_read(void **state)
     struct fix *f = *state;
     struct asked *a = become_ready(f);
 
-    f->rack->full_bytes = 0; /* nobody reads fast enough, but no line waits */
+    rack_api(f->rack)->full_bytes =
+        0; /* nobody reads fast enough, but no line waits */
     web_dies(f);
     wait_for(a, "\"lines\":0,\"events\":");
-    f->rack->full_bytes = WEB_FULL;
+    rack_api(f->rack)->full_bytes = WEB_FULL;
     call(f, 1, "POST", "/apps/demo/stop", NULL);
     assert_true(loop_run_until(&f->loop, &a->done, 3000));
     has(a, "\"type\":\"removed\"");
@@ -750,7 +762,7 @@ static struct asked *start_unguarded(struct fix *f)
     wait_asked(f, "/containers/create?name=cvx-reaper", 1);
     run_for(f, 50);
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
-    assert_non_null(f->rack->runs);
+    assert_non_null(newest(f));
     return a;
 }
 
@@ -778,9 +790,9 @@ client_that_leaves_while_the_guard_comes_is_not_waited_for(void **state)
     struct asked *a = start_unguarded(f);
 
     httpc_cancel(a->req);
-    for (int i = 0; i < 100 && f->rack->runs != NULL; i++)
+    for (int i = 0; i < 100 && newest(f) != NULL; i++)
         run_for(f, 10);
-    assert_null(f->rack->runs);
+    assert_null(newest(f));
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
 }
 
@@ -819,9 +831,9 @@ static void container_that_never_came_is_left_to_the_process(void **state)
                    &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
     a = become_ready(f); /* the process guards it */
     httpc_cancel(a->req);
-    for (int i = 0; i < 500 && f->rack->runs != NULL; i++)
+    for (int i = 0; i < 500 && newest(f) != NULL; i++)
         run_for(f, 10);
-    assert_null(f->rack->runs);
+    assert_null(newest(f));
     assert_false(process_has_looked(f));
     rack_quit(f->rack);
     for (int i = 0; i < 200 && !process_has_looked(f); i++)
@@ -881,7 +893,7 @@ static void container_that_guards_goes_beside_the_network(void **state)
                 place_of(f, "/networks/net1"));
     assert_true(place_of(f, "/networks/net1") <
                 place_of(f, "/containers/reap1?"));
-    assert_non_null(f->rack->runs->session); /* the network is still there */
+    assert_non_null(newest(f)->tenant.session); /* the network is still there */
 }
 
 static void alone_it_stays_until_the_network_is_gone(void **state)
@@ -897,7 +909,7 @@ static void alone_it_stays_until_the_network_is_gone(void **state)
     wait_for(a, "\"type\":\"ready\"");
     httpc_cancel(a->req);
     wait_asked(f, "/networks/net1", 1);
-    while (f->rack->runs != NULL && f->rack->runs->session != NULL) {
+    while (newest(f) != NULL && newest(f)->tenant.session != NULL) {
         assert_int_equal(fake_engine_asked(f->fake, "/containers/reap1?"), 0);
         run_for(f, 10);
     }
@@ -914,7 +926,7 @@ static void has_leftover(struct fix *f, unsigned times)
         xasprintf("[{\"Id\":\"old1\",\"Names\":[\"/"
                   "old\"],\"Labels\":{\"cvx.rack\":\"%s\","
                   "\"cvx.session\":\"s0\",\"cvx.app\":\"demo\"}}]",
-                  f->rack->store.rack_id);
+                  rack_api(f->rack)->store->rack_id);
 
     fake_engine_on(f->fake, "GET", "/containers/json",
                    &(struct fake_answer){ .body = list, .times = times });

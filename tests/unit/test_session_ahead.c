@@ -22,7 +22,7 @@ static int setup(void **state)
     if (session_fix_setup(state) < 0)
         return -1;
     f = *state;
-    f->spec.ahead = true;
+    f->spec.freeze = true;
     f->plan.services.len = 0;
     answer(f, "GET", "/images/postgres:17/json", 200, "{\"Id\":\"sha256:aa\"}");
     answer(f, "GET", "/containers/db1/stats", 200,
@@ -46,7 +46,7 @@ static void take_over(struct fix *f)
 {
     f->ready = false;
     f->plan.services.len = 1;
-    f->spec.ahead = false;
+    f->spec.freeze = false;
     session_take_over(f->session, &f->spec);
 }
 

@@ -22,6 +22,7 @@
 #define CREATE_KV      CREATE "resource-kv"
 #define JOINS          "\"NetworkMode\":\"container:box1\""
 
+static const char *const pause_argv[] = { "/pause", "--pause", NULL };
 static const char *const more[] = { "cache", "mem", "kv" };
 #define MORE (sizeof(more) / sizeof(more[0]))
 
@@ -58,7 +59,8 @@ static int setup(void **state)
     if (session_fix_setup(state) < 0)
         return -1;
     f = *state;
-    f->spec.sandbox = true;
+    f->spec.sandbox_image = "cvx/reaper:1";
+    f->spec.sandbox_argv = pause_argv;
     add_port(&f->db->container, 5432);
     for (size_t i = 0; i < MORE; i++)
         add_resource(f, more[i], 7001 + (int)i);
@@ -383,7 +385,7 @@ static void be_ahead(struct fix *f)
 {
     static const char *const ids[] = { "db1", "cache1", "mem1", "kv1" };
 
-    f->spec.ahead = true;
+    f->spec.freeze = true;
     f->plan.services.len = 0;
     answer(f, "GET", "/images/", 200, "{\"Id\":\"sha256:aa\"}");
     for (size_t i = 0; i < 4; i++) {
@@ -405,7 +407,7 @@ static void made_ahead_it_goes_on_with_who_takes_over(void **state)
     be_ahead(f);
     assert_event(f, "resource kv frozen");
     assert_int_equal(fake_engine_asked(f->fake, "/containers/box1/pause"), 0);
-    f->ready = f->spec.ahead = false;
+    f->ready = f->spec.freeze = false;
     f->plan.services.len = 1;
     session_take_over(f->session, &f->spec);
     assert_true(loop_run_until(&f->loop, &f->ready, 2000));

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/env.h"
@@ -300,7 +301,7 @@ static void file_too_large_is_an_error_not_half_of_it(void **state)
     write_file(f, "/apps/big.env", "A=1\n", 0600);
     assert_int_equal(truncate(path, 5 << 20), 0);
     assert_int_equal(store_env_load(&f->store, "big", &env, &err), -1);
-    assert_non_null(strstr(err.msg, "is larger than 4 MiB"));
+    assert_non_null(strstr(err.msg, "at most 4194304 are read"));
 }
 
 static void directory_in_place_of_a_file_is_an_error(void **state)
@@ -318,6 +319,80 @@ static void directory_in_place_of_a_file_is_an_error(void **state)
     assert_non_null(strstr(err.msg, "cannot write "));
 }
 
+/* ---- templates ----------------------------------------------------------- */
+
+#define TEMPLATE "cvx-template/mysql:0123456789abcdef"
+
+static void template_never_used_has_no_time(void **state)
+{
+    struct fix *f = *state;
+
+    assert_int_equal(store_template_used(&f->store, TEMPLATE), 0);
+    store_template_forget(&f->store, TEMPLATE); /* nothing to forget */
+}
+
+static void template_used_has_the_time_of_its_last_use(void **state)
+{
+    struct fix *f = *state;
+    struct err err = { 0 };
+    struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    cleanup_free char *path = xasprintf(
+        "%s/cvx/local/templates/mysql:0123456789abcdef", f->home.path);
+    int64_t before = time(NULL);
+
+    assert_int_equal(store_template_touch(&f->store, TEMPLATE, &err), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    reopen(f);
+    assert_int_equal(store_template_used(&f->store, TEMPLATE), 1000);
+    assert_int_equal(store_template_used(&f->store, "mysql:0123456789abcdef"),
+                     1000);
+    assert_int_equal(store_template_touch(&f->store, TEMPLATE, &err), 0);
+    assert_true(store_template_used(&f->store, TEMPLATE) >= before - 1);
+    assert_mode(f, "/templates", 0700);
+    assert_mode(f, "/templates/mysql:0123456789abcdef", 0600);
+}
+
+static void template_forgotten_was_never_used(void **state)
+{
+    struct fix *f = *state;
+    struct err err = { 0 };
+
+    assert_int_equal(store_template_touch(&f->store, TEMPLATE, &err), 0);
+    store_template_forget(&f->store, TEMPLATE);
+    assert_int_equal(store_template_used(&f->store, TEMPLATE), 0);
+}
+
+static void name_that_leads_elsewhere_is_no_template(void **state)
+{
+    static const char *const bad[] = { "", "x/", "..", "x/..", "x/.y" };
+    struct fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct err err = { 0 };
+
+        assert_int_equal(store_template_touch(&f->store, bad[i], &err), -1);
+        assert_int_equal(err.code, ERR_INVALID);
+        assert_int_equal(store_template_used(&f->store, bad[i]), 0);
+        store_template_forget(&f->store, bad[i]);
+    }
+}
+
+static void link_in_place_of_a_mark_is_not_followed(void **state)
+{
+    struct fix *f = *state;
+    struct err err = { 0 };
+    cleanup_free char *path =
+        xasprintf("%s/cvx/local/templates/a:b", f->home.path);
+    cleanup_free char *target = xasprintf("%s/target", f->home.path);
+
+    assert_int_equal(store_template_touch(&f->store, "a:b", &err), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(target, path), 0);
+    assert_int_equal(store_template_touch(&f->store, "a:b", &err), -1);
+    assert_non_null(strstr(err.msg, "it is a link"));
+    assert_int_equal(access(target, F_OK), -1);
+}
+
 static void no_home_is_an_error(void **state)
 {
     struct store st = { 0 };
@@ -331,20 +406,6 @@ static void no_home_is_an_error(void **state)
     setenv("HOME", home, 1);
     assert_non_null(strstr(err.msg, "no place for state"));
     store_release(&st);
-}
-
-static void random_letters_are_all_of_the_alphabet(void **state)
-{
-    char text[2001];
-    int count[3] = { 0 };
-
-    (void)state;
-    store_random(text, 2000, "abc");
-    assert_int_equal(strlen(text), 2000);
-    for (int i = 0; i < 2000; i++)
-        count[text[i] - 'a']++;
-    for (int i = 0; i < 3; i++) /* 666 each; this is 14 sigma away */
-        assert_in_range(count[i], 370, 960);
 }
 
 int main(void)
@@ -368,8 +429,12 @@ int main(void)
         T(app_without_a_file_has_an_empty_environment),
         T(file_too_large_is_an_error_not_half_of_it),
         T(directory_in_place_of_a_file_is_an_error),
+        T(template_never_used_has_no_time),
+        T(template_used_has_the_time_of_its_last_use),
+        T(template_forgotten_was_never_used),
+        T(name_that_leads_elsewhere_is_no_template),
+        T(link_in_place_of_a_mark_is_not_followed),
         T(no_home_is_an_error),
-        T(random_letters_are_all_of_the_alphabet),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -15,8 +15,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/engine.h"
 #include "guard/owner.h"
-#include "rack.h"
 #include "support/fake_engine.h"
 #include "support/looptest.h"
 
@@ -24,11 +24,11 @@ struct fix {
     uv_loop_t loop;
     char path[64];
     struct fake_engine *fake;
-    struct rack rack;
-    struct link link;
-    struct app_run run; /* session "s1" lives */
-    char *dead;         /* an owner */
-    struct str told;    /* "container a of ...: error\n" */
+    struct engine *engine;
+    char *self; /* this process as an owner */
+    struct sweep_scope scope;
+    char *dead;      /* an owner */
+    struct str told; /* "container a of ...: error\n" */
     unsigned ends;
     size_t left;
     struct err err;
@@ -57,6 +57,13 @@ static char *dead_owner(const char *self)
     return xasprintf("%.*s.1", (int)(strrchr(self, '.') - self), self);
 }
 
+/* The only session that lives. */
+static bool lives(const char *session, void *user)
+{
+    (void)user;
+    return strcmp(session, "s1") == 0;
+}
+
 static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
@@ -68,15 +75,15 @@ static int setup(void **state)
     endpoint = xasprintf("unix://%s", f->path);
     f->fake = fake_engine_new(&f->loop, f->path);
     script(f);
-    snprintf(f->rack.store.rack_id, sizeof(f->rack.store.rack_id), "r1");
-    f->rack.owner = owner_self();
-    f->rack.loop = &f->loop;
-    f->dead = dead_owner(f->rack.owner);
-    snprintf(f->run.id, sizeof(f->run.id), "s1");
-    DL_APPEND(f->rack.runs, &f->run);
-    f->link.rack = &f->rack;
+    f->self = owner_self();
+    f->dead = dead_owner(f->self);
     *state = f;
-    return engine_new(&f->link.engine, &f->loop, endpoint, NULL, &err);
+    if (engine_new(&f->engine, &f->loop, endpoint, NULL, &err) < 0)
+        return -1;
+    f->scope = (struct sweep_scope){
+        .engine = f->engine, .rack_id = "r1", .owner = f->self, .lives = lives
+    };
+    return 0;
 }
 
 static void on_closed(void *user)
@@ -88,15 +95,15 @@ static int teardown(void **state)
 {
     struct fix *f = *state;
 
-    sweep_drop_all(&f->link);
-    assert_null(f->link.sweeps);
-    engine_close(f->link.engine, on_closed, &f->closed);
+    sweep_drop_all(&f->scope);
+    assert_null(f->scope.running);
+    engine_close(f->engine, on_closed, &f->closed);
     assert_true(loop_run_until(&f->loop, &f->closed, 1000));
     fake_engine_close(f->fake);
     assert_true(loop_ends_clean(&f->loop));
     unlink(f->path);
     str_release(&f->told);
-    free(f->rack.owner);
+    free(f->self);
     free(f->dead);
     free(f);
     return 0;
@@ -122,7 +129,7 @@ static void on_done(size_t left, const struct err *err, void *user)
 
 static void begin(struct fix *f, bool dry)
 {
-    sweep_start(&(struct sweep_spec){ .link = &f->link,
+    sweep_start(&(struct sweep_spec){ .scope = &f->scope,
                                       .dry = dry,
                                       .on_object = on_object,
                                       .on_done = on_done,
@@ -135,7 +142,7 @@ static void sweep(struct fix *f, bool dry)
     begin(f, dry);
     assert_true(loop_run_until(&f->loop, &f->done, 3000));
     assert_int_equal(f->ends, 1);
-    assert_null(f->link.sweeps);
+    assert_null(f->scope.running);
 }
 
 static void run_for(struct fix *f, unsigned ms)
@@ -239,10 +246,9 @@ static void what_this_rack_made_is_left_behind_with_its_session(void **state)
 {
     struct fix *f = *state;
 
-    assert_false(is_left(f, "r1", f->rack.owner, S1));
-    assert_false(is_left(f, "r1", f->rack.owner, "")); /* what guards */
-    is_left_because(f, "r1", f->rack.owner, S2,
-                    "of session s2, which has ended");
+    assert_false(is_left(f, "r1", f->self, S1));
+    assert_false(is_left(f, "r1", f->self, "")); /* what guards */
+    is_left_because(f, "r1", f->self, S2, "of session s2, which has ended");
     /* Made before there were owners. */
     assert_false(is_left(f, "r1", "", S1));
     assert_false(is_left(f, "r1", "", ""));
@@ -271,9 +277,10 @@ static void what_others_made_is_not_ours(void **state)
 static void what_the_living_made_is_not_left(void **state)
 {
     struct fix *f = *state;
-    char *other = f->rack.owner; /* lives: this very process */
+    char *other = f->self; /* lives: this very process */
 
-    f->rack.owner = xstrdup(f->dead); /* and we are another */
+    f->self = xstrdup(f->dead); /* and we are another */
+    f->scope.owner = f->self;
     assert_false(is_left(f, "r2", other, S2));
     assert_false(is_left(f, "r1", other, S2));
     free(other);
@@ -285,7 +292,7 @@ static void kept_data_is_never_left(void **state)
 
     assert_false(is_left(f, "r1", f->dead, S2 KEEP));
     assert_false(is_left(f, "r2", f->dead, KEEP));
-    assert_false(is_left(f, "r1", f->rack.owner, S2 KEEP));
+    assert_false(is_left(f, "r1", f->self, S2 KEEP));
     is_left_because(f, "r2", f->dead, ",\"cvx.keep\":\"false\"", "gone");
 }
 
@@ -406,10 +413,10 @@ static void list_that_fails_ends_it_before_anything_is_removed(void **state)
 
 static void is_dropped(struct fix *f)
 {
-    sweep_drop_all(&f->link);
+    sweep_drop_all(&f->scope);
     assert_int_equal(f->ends, 1);
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
-    assert_null(f->link.sweeps);
+    assert_null(f->scope.running);
     run_for(f, 120); /* late answers reach nobody */
     assert_int_equal(f->ends, 1);
 }
