@@ -17,7 +17,7 @@
 #include "cli/client.h"
 #include "cli/flags.h"
 
-/* A larger file holds no name. */
+/* Bytes. A larger .convox/app is not read. */
 #define NAME_FILE_MAX ((size_t)4096)
 
 /* The first line of .convox/app, trimmed; NULL when there is none. */

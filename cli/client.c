@@ -54,7 +54,7 @@ static int own_dir(const char *path, struct err *err)
     if (lstat(path, &st) < 0)
         return err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(st.st_mode))
-        return err_set(err, ERR_INVALID, "%s is no directory", path);
+        return err_set(err, ERR_INVALID, "%s is not a directory", path);
     if (st.st_uid != geteuid())
         return err_set(err, ERR_INVALID, "%s belongs to another user (uid %u)",
                        path, (unsigned)st.st_uid);

@@ -63,7 +63,7 @@ int cmd_rackd_status(struct cli *cli, struct err *err)
     return CLI_OK;
 }
 
-/* That no rackd runs is success: that is what the user wanted. */
+/* When no rackd runs, the user has what they wanted: success. */
 int cmd_rackd_stop(struct cli *cli, struct err *err)
 {
     cleanup_client struct client c = { 0 };

@@ -61,7 +61,8 @@ static int stop(struct stopping *s, const struct client *c, const char *app,
     return status;
 }
 
-/* Deletes the data that --keep-data kept. That there is none is success too. */
+/* Deletes the data that --keep-data kept. When there is none, that is success
+ * too. */
 static int forget(struct cli *cli, const char *app, struct err *err)
 {
     bool json = flags_has(&cli->flags, "json");

@@ -22,7 +22,7 @@ struct session_spec {
     const struct client *client;
     const cJSON *request; /* body of POST /start */
     struct term *out, *err;
-    const struct strv *only; /* services whose logs are shown */
+    const struct strv *only; /* services whose log lines are shown */
     bool json;
 };
 

@@ -20,7 +20,8 @@ void when_elapsed(struct str *out, int64_t ms);
 /* Appends "2026-01-02T15:04:05Z". */
 void when_rfc3339(struct str *out, int64_t ms);
 
-/* Milliseconds of a clock that only goes forward, and since 1970. */
+/* Milliseconds of a clock that only goes forward; and of the time since
+ * 1970. */
 int64_t when_monotonic_ms(void);
 int64_t when_unix_ms(void);
 

@@ -120,7 +120,8 @@ static bool is_about_image(const char *text)
            strstr(text, "resolve source metadata") != NULL;
 }
 
-/* The engine's words of a failed build, and whose fault it is. */
+/* Takes the error text of a failed build, and decides whether it is an error of
+ * the user, of a registry or of the engine. */
 static void note_failure(struct build *b, const char *text)
 {
     enum err_code code = pull_code(text);

@@ -377,8 +377,8 @@ static void take_answer(struct engine_call *call, const struct httpc_res *res)
 
     if (res->status >= 300 && res->status < 400 && res->status != 304) {
         err_set(&err, ERR_PROTOCOL,
-                "the engine answered with HTTP status %ld, which is for "
-                "browsers",
+                "the engine answered with HTTP status %ld, which is a "
+                "redirect",
                 res->status);
     } else if (res->status >= 400) {
         answer_error(&err, res->status, res->body);
@@ -387,8 +387,8 @@ static void take_answer(struct engine_call *call, const struct httpc_res *res)
     } else if (res->body_len > 0 && !call->is_text) {
         json = cJSON_ParseWithOpts(res->body, NULL, 1);
         if (json == NULL)
-            err_set(&err, ERR_PROTOCOL, "the engine's answer is no JSON: %.80s",
-                    res->body);
+            err_set(&err, ERR_PROTOCOL,
+                    "the answer of the engine is not JSON: %.80s", res->body);
         a.json = json;
     }
     call->step(call, err.code == ERR_NONE ? &a : NULL,

@@ -91,7 +91,7 @@ struct engine_call {
         engine_state_cb state;
         engine_list_cb list;
         engine_objects_cb objects;
-        engine_image_cb image;
+        engine_image_cb inspected;
         engine_exit_cb exited;
         engine_host_cb host;
     } cb;
@@ -116,7 +116,7 @@ struct request {
     unsigned timeout_ms; /* 0: ENGINE_CALL_MS, none for streams */
     bool stream;         /* the body goes to on_data as it comes */
     bool unversioned;    /* no "/v1.NN" in front of the path */
-    bool is_text;        /* the body is no JSON */
+    bool is_text;        /* the body is not JSON */
     bool gone_ok;        /* 404 and "already in progress" are successes */
     call_cb on_head;     /* streams: the head has come, and is not an error */
     call_data_cb on_data;

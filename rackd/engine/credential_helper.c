@@ -105,7 +105,7 @@ struct helper *helper_start(struct engine *e, const char *name,
     uv_pipe_init(e->loop, &h->in, 0);
     uv_pipe_init(e->loop, &h->out, 0);
     uv_timer_init(e->loop, &h->timer);
-    /* Uv_spawn() initialises the process handle even when it fails. */
+    /* uv_spawn() initialises the process handle even when it fails. */
     h->handles = 4;
     rc = spawn(h, env);
     if (rc < 0) {

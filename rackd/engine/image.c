@@ -68,7 +68,7 @@ static void on_inspected(struct engine_call *call, const struct answer *a,
                          const struct err *err)
 {
     struct inspect *i = container_of(call, struct inspect, call);
-    struct engine_image image = { 0 };
+    struct engine_image found = { 0 };
     cleanup_free char *local = i->local;
 
     i->local = NULL;
@@ -78,12 +78,12 @@ static void on_inspected(struct engine_call *call, const struct answer *a,
     }
     call_end(call);
     if (err != NULL) {
-        call->cb.image(NULL, err, call->user);
+        call->cb.inspected(NULL, err, call->user);
         return;
     }
-    read_image(&image, a->json);
-    call->cb.image(&image, NULL, call->user);
-    image_release(&image);
+    read_image(&found, a->json);
+    call->cb.inspected(&found, NULL, call->user);
+    image_release(&found);
 }
 
 struct engine_call *engine_image_inspect(struct engine *e, const char *ref,
@@ -92,7 +92,7 @@ struct engine_call *engine_image_inspect(struct engine *e, const char *ref,
     struct inspect *i = call_new(e, sizeof(*i));
 
     i->call.release = inspect_release;
-    i->call.cb.image = cb;
+    i->call.cb.inspected = cb;
     i->call.user = user;
     /* Podman knows an image that was built or imported here only by this
      * name. */

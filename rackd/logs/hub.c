@@ -24,7 +24,7 @@
  * them. */
 struct name {
     UT_hash_handle hh;
-    struct name *next; /* of all the hub's */
+    struct name *next; /* next in the list of all names of the hub */
     char text[];
 };
 

@@ -31,7 +31,7 @@ static void decode_amount(const struct at *at, void *out)
 }
 
 /* Seconds of a Go duration such as "1h30m", "90s" or "1.5h"; -1 when the text
- * is none. */
+ * is not one. */
 static double to_seconds(const char *text)
 {
     static const struct {

@@ -71,7 +71,7 @@ static void decode_maximum(const struct at *at, void *out)
     d->has_maximum = true;
 }
 
-/* V2 accepts a maximum below 100 and v3 does not. Both kinds of file must load,
+/* v2 accepts a maximum below 100 and v3 does not. Both kinds of file must load,
  * so it is only a warning here. */
 void decode_deployment(const struct at *at, void *out)
 {
@@ -151,7 +151,7 @@ static void decode_balancer_port(const struct at *at, void *out)
 
     if (!str_to_long(at->key, 1, 65535, &source))
         diags_add(at->load->errors, DIAG_ERROR, at->key_pos,
-                  "balancer %.100s: \"%.60s\" is no port", at_owner(at),
+                  "balancer %.100s: \"%.60s\" is not a port", at_owner(at),
                   at->key);
     if (at->node->kind == NODE_MAP)
         decode_map(at, "", keys, NULL);

@@ -120,7 +120,7 @@ static void decode_seccomp(const struct at *at, void *out)
                  at_owner(at), at_shown(at));
 }
 
-/* RunAsNonRoot is not stored: it only contradicts a runAsUser of 0. The map is
+/* runAsNonRoot is not stored: it only contradicts a runAsUser of 0. The map is
  * searched for that key, because keys may come in any order. */
 static void decode_non_root(const struct at *at, void *out)
 {

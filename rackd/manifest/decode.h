@@ -112,13 +112,13 @@ bool decode_named(const struct at *at, const char *want, decode_fn item,
  * freed), and struct strv *. */
 void decode_text(const struct at *at, void *out);
 void decode_texts(const struct at *at, void *out);
-/* Out: bool *, int *, long *. The fraction of a float is cut off. */
+/* out: bool *, int *, long *. The fraction of a float is cut off. */
 void decode_bool(const struct at *at, void *out);
 void decode_int(const struct at *at, void *out);
 void decode_long(const struct at *at, void *out);
-/* Out: int *; negative values are an error. */
+/* out: int *; negative values are an error. */
 void decode_seconds(const struct at *at, void *out);
-/* Out: struct manifest_command *; text or a list of text. */
+/* out: struct manifest_command *; text or a list of text. */
 void decode_command(const struct at *at, void *out);
 
 /* These check the type of a value and store nothing; `out` is not used. */

@@ -1,7 +1,7 @@
 /* manifest_load(): text to struct. api/input.c calls it for every command that
- * reads convox.yml. It runs the passes in order: interpolate (source.c), parse
- * (parse.c), decode the top level, then look up the names that were referred
- * to. */
+ * reads convox.yml. It runs the passes in order: interpolate (interpolate.c),
+ * parse (parse.c), decode the top level, then look up the names that were
+ * referred to. */
 #include "manifest/manifest.h"
 
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "manifest/decode.h"
+#include "manifest/interpolate.h"
 #include "manifest/node.h"
 #include "manifest/sections.h"
-#include "manifest/source.h"
 
 static void decode_services(const struct at *at, void *out)
 {
@@ -66,17 +66,17 @@ static bool decode_top(struct load *load, const struct node *root)
 static bool read_all(struct load *load, const char *text, size_t len)
 {
     struct node_pool pool = { 0 };
-    struct source src;
+    struct interpolated src;
     struct node *root = NULL;
     bool ok =
-        source_init(&src, text, len, load->env, load->errors, load->warnings) ==
+        interpolate(&src, text, len, load->env, load->errors, load->warnings) ==
             0 &&
         node_parse(&pool, &src, load->errors, load->warnings, &root) == 0 &&
         decode_top(load, root);
 
     strv_add_all(&load->m->used, &src.used);
     node_pool_release(&pool);
-    source_release(&src);
+    interpolated_release(&src);
     return ok;
 }
 

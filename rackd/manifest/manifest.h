@@ -106,7 +106,7 @@ struct manifest_command {
 };
 
 struct manifest_pull_secret {
-    /* PasswordEnv has been looked up; password is NULL when that variable is
+    /* passwordEnv has been looked up; password is NULL when that variable is
      * not set, which a warning has said. */
     char *registry, *username, *password;
 };

@@ -8,7 +8,7 @@
 #include "base/nearest.h"
 #include "manifest/decode.h"
 
-/* A third of the letters may be wrong, and so many at most. */
+/* At most a third of the letters may be wrong, and at most this many. */
 #define WRONG_MAX ((size_t)3)
 
 /* Keys of other tools (compose, Kubernetes, Heroku) and what they are called

@@ -109,7 +109,7 @@ static void add_range(const struct at *at, void *out)
     check_range(at, ranges->port, &ranges->seen);
 }
 
-/* Allow_cidr is checked in a second pass, because its messages name the port,
+/* allow_cidr is checked in a second pass, because its messages name the port,
  * which may come after it in the map. */
 static void check_ranges(const struct at *at, int port)
 {

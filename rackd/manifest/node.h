@@ -16,7 +16,7 @@
 
 #include "base/diag.h"
 
-struct source;
+struct interpolated;
 
 /* How deep lists and maps may be nested. */
 #define NODE_DEPTH_MAX 100
@@ -70,7 +70,7 @@ struct node_pool {
 /* Parses src's text to a tree, whose nodes the pool owns. *root is NULL when
  * the text is empty. Returns -1 when it cannot be read, after an error that
  * says where. */
-int node_parse(struct node_pool *pool, const struct source *src,
+int node_parse(struct node_pool *pool, const struct interpolated *src,
                struct diags *errors, struct diags *warnings,
                struct node **root);
 

@@ -1,4 +1,4 @@
-/* Node_parse(): reads YAML with libyaml (0.2) and builds the tree from its
+/* node_parse(): reads YAML with libyaml (0.2) and builds the tree from its
  * events. manifest.c calls it after interpolation. All limits are checked as
  * events come, so that a hostile file is refused before it takes memory. */
 #include <stdint.h>
@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
+#include "manifest/interpolate.h"
 #include "manifest/node.h"
-#include "manifest/source.h"
 
 struct anchor {
     char *name;
@@ -26,7 +26,7 @@ struct frame {
 struct parse {
     yaml_parser_t yaml;
     struct node_pool *pool;
-    const struct source *src;
+    const struct interpolated *src;
     struct diags *errors, *warnings;
     struct anchor *anchors;
     struct frame frames[NODE_DEPTH_MAX];
@@ -36,7 +36,7 @@ struct parse {
     size_t chars, offset; /* the last place converted by to_offset() */
 };
 
-/* Libyaml gives places in characters; we need bytes. Its marks nearly always
+/* libyaml gives places in characters; we need bytes. Its marks nearly always
  * move forward, so counting on from the last one keeps the whole conversion
  * linear. */
 static size_t to_offset(struct parse *p, size_t index)
@@ -56,7 +56,7 @@ static size_t to_offset(struct parse *p, size_t index)
 
 static struct diag_pos to_pos(struct parse *p, size_t index)
 {
-    return source_pos(p->src, to_offset(p, index));
+    return interpolated_pos(p->src, to_offset(p, index));
 }
 
 static int fail(struct parse *p, struct diag_pos pos, const char *text)
@@ -116,10 +116,10 @@ static int syntax_error(struct parse *p)
         begun = to_pos(p, p->yaml.context_mark.index);
     if (begun.line > 0)
         snprintf(since, sizeof(since), " (begun in line %u)", begun.line);
-    diags_add(p->errors, DIAG_ERROR, source_pos(p->src, at), "yaml: %s%s%s%s%s",
-              p->yaml.context != NULL ? p->yaml.context : "", since,
-              p->yaml.context != NULL ? ": " : "", problem,
-              explain(problem, here));
+    diags_add(
+        p->errors, DIAG_ERROR, interpolated_pos(p->src, at), "yaml: %s%s%s%s%s",
+        p->yaml.context != NULL ? p->yaml.context : "", since,
+        p->yaml.context != NULL ? ": " : "", problem, explain(problem, here));
     return -1;
 }
 
@@ -231,7 +231,7 @@ static int scalar(struct parse *p, const yaml_event_t *event)
                    style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     size_t from = to_offset(p, event->start_mark.index);
     size_t to = to_offset(p, event->end_mark.index);
-    struct diag_pos pos = source_pos(p->src, from);
+    struct diag_pos pos = interpolated_pos(p->src, from);
     struct node *node;
 
     if (memchr(text, '\0', len) != NULL)
@@ -242,7 +242,7 @@ static int scalar(struct parse *p, const yaml_event_t *event)
     node->pos = pos;
     node->text = str_dup_len(text, len);
     node->weight += len / 32;
-    node->written = source_written(p->src, from + quote, to - quote);
+    node->written = interpolated_written(p->src, from + quote, to - quote);
     node_resolve(node, (const char *)event->data.scalar.tag,
                  style == YAML_PLAIN_SCALAR_STYLE);
     add_anchor(p, event->data.scalar.anchor, node);
@@ -325,7 +325,7 @@ static void release_anchors(struct parse *p)
     }
 }
 
-int node_parse(struct node_pool *pool, const struct source *src,
+int node_parse(struct node_pool *pool, const struct interpolated *src,
                struct diags *errors, struct diags *warnings, struct node **root)
 {
     struct parse p = {

@@ -1,4 +1,4 @@
-/* Manifest_free(): frees every string of the tree. A new field that owns memory
+/* manifest_free(): frees every string of the tree. A new field that owns memory
  * needs a line here; ASan (`make test SAN=1`) finds a forgotten one. */
 #include "base/mem.h"
 #include "manifest/manifest.h"

@@ -146,7 +146,7 @@ static size_t count_fields(const char *text)
     }
 }
 
-/* V2 writes ? for *, and v3 accepts a ? that is a whole field. Something like
+/* v2 writes ? for *, and v3 accepts a ? that is a whole field. Something like
  * "?/5" is an error in both. */
 static bool has_odd_question(const char *text)
 {

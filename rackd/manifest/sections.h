@@ -12,14 +12,14 @@ struct at;
 struct load;
 struct manifest_service;
 
-/* Out: struct manifest; each adds an entry to services, resources, timers,
+/* out: struct manifest; each adds an entry to services, resources, timers,
  * configs. */
 void decode_service(const struct at *at, void *out);
 void decode_resource(const struct at *at, void *out);
 void decode_timer(const struct at *at, void *out);
 void decode_configs(const struct at *at, void *out);
 
-/* Out: struct manifest_service, since these keys set more than one member. */
+/* out: struct manifest_service, since these keys set more than one member. */
 void decode_agent(const struct at *at, void *out);
 void decode_build(const struct at *at, void *out);
 void decode_init_container(const struct at *at, void *out);
@@ -30,20 +30,20 @@ void decode_security(const struct at *at, void *out);
 void decode_uses(const struct at *at, void *out);
 void decode_volumes(const struct at *at, void *out);
 
-/* Out: struct manifest_envs, manifest_volume_options,
+/* out: struct manifest_envs, manifest_volume_options,
  * manifest_config_mounts. */
 void decode_environment(const struct at *at, void *out);
 void decode_volume_options(const struct at *at, void *out);
 void decode_config_mounts(const struct at *at, void *out);
 
-/* Out: struct manifest_port; struct manifest_ports (twice); an int, for the
+/* out: struct manifest_port; struct manifest_ports (twice); an int, for the
  * port of a check, which may take any form that `port` may. */
 void decode_port(const struct at *at, void *out);
 void decode_ports(const struct at *at, void *out);
 void decode_nlb(const struct at *at, void *out);
 void decode_check_port(const struct at *at, void *out);
 
-/* Out: struct manifest_check. */
+/* out: struct manifest_check. */
 void decode_health(const struct at *at, void *out);
 void decode_liveness(const struct at *at, void *out);
 void decode_startup(const struct at *at, void *out);
@@ -56,7 +56,7 @@ void decode_budget(const struct at *at, void *out);
 void decode_deployment(const struct at *at, void *out);
 void decode_labels(const struct at *at, void *out);
 
-/* Out: struct autoscale, of which scale.c checks what depends on min and
+/* out: struct autoscale, of which scale.c checks what depends on min and
  * max. */
 struct autoscale {
     bool given; /* at least one trigger is given */
@@ -64,13 +64,13 @@ struct autoscale {
 };
 void decode_autoscale(const struct at *at, void *out);
 
-/* Service.c calls these when all keys of a service have been read: defaults,
+/* service.c calls these when all keys of a service have been read: defaults,
  * and checks that concern several keys. */
 void port_finish(struct manifest_service *s);
 void health_finish(struct manifest_service *s);
 void nlb_finish(struct load *load, const struct manifest_service *s);
 
-/* Manifest.c calls these when the whole file has been read: the first puts the
+/* manifest.c calls these when the whole file has been read: the first puts the
  * top-level environment in front of every service's own, the second reports
  * names that are referred to but not declared. */
 void environment_combine(struct load *load);

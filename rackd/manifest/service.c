@@ -51,7 +51,7 @@ static void decode_domain(const struct at *at, void *out)
         add_domain(at, out);
 }
 
-/* InternalAndExternal is v2's key for a service that is internal as well; here
+/* internalAndExternal is v2's key for a service that is internal as well; here
  * that is the same as internal. */
 static void decode_both(const struct at *at, void *out)
 {

@@ -64,10 +64,11 @@ struct plan_file {
 /* What one container is made of, be it of a resource, a service or an
  * initContainer. */
 struct plan_container {
-    char *image;      /* reference to use or pull; NULL: built */
-    int build;        /* index in plan->builds, or -1 */
-    struct strv argv; /* replaces CMD, never ENTRYPOINT; empty: the image's */
-    struct strv env;  /* KEY=VALUE, sorted by key */
+    char *image; /* reference to use or pull; NULL: built */
+    int build;   /* index in plan->builds, or -1 */
+    /* Replaces CMD, never ENTRYPOINT; empty: the CMD of the image. */
+    struct strv argv;
+    struct strv env; /* KEY=VALUE, sorted by key */
     struct {
         struct plan_port *v;
         size_t len, cap;
@@ -151,7 +152,7 @@ struct plan_health {
 struct plan_service {
     char *name;
     int count; /* number of replicas; 0: none runs, but `cvx run` could */
-    struct plan_container container; /* every replica's */
+    struct plan_container container; /* of every replica */
     struct {
         /* Indexes in plan->resources: these must be ready before it starts. */
         int *v;
@@ -207,7 +208,7 @@ struct plan_opts {
     const char *release;   /* "RABCDEFGHIJ" */
     const char *build_id;  /* "BABCDEFGHIJ" */
     const char *rack_url;  /* "" where there is none */
-    const char *password;  /* of every database of this rack */
+    const char *password;  /* password of every database of this rack */
     const struct env *env; /* the app's environment, merged */
     bool keep_data;
 };

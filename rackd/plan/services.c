@@ -51,8 +51,8 @@ static int make_build(struct planner *pl, const struct manifest_service *s)
     return (int)index;
 }
 
-static void make_source(struct planner *pl, const struct manifest_service *s,
-                        struct plan_container *out)
+static void choose_image(struct planner *pl, const struct manifest_service *s,
+                         struct plan_container *out)
 {
     out->build = -1;
     if (*planner_text(s->image) != '\0')
@@ -157,7 +157,7 @@ static void make_security(const struct manifest_service *s,
 static void make_container(struct planner *pl, const struct manifest_service *s,
                            struct plan_container *out)
 {
-    make_source(pl, s, out);
+    choose_image(pl, s, out);
     command_argv(&s->command, &out->argv);
     planner_environ(pl, s, &out->env);
     make_ports(s, out);

@@ -1,6 +1,6 @@
 /* vars -- the six variables of a resource: NAME_URL, NAME_USER, NAME_PASS,
- * NAME_HOST, NAME_PORT and NAME_NAME. URLs of databases are made here and
- * nowhere else. */
+ * NAME_HOST, NAME_PORT and NAME_NAME. The URL of a database is made here;
+ * api/list.c only replaces its host and port, for this machine. */
 #ifndef PLAN_VARS_H
 #define PLAN_VARS_H
 

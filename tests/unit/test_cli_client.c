@@ -198,7 +198,7 @@ static void a_link_instead_of_the_directory_is_refused(void **state)
 
     assert_int_equal(symlink("/tmp", dir), 0);
     assert_int_equal(client_open(&p->client, CLIENT_START, &err), -1);
-    assert_non_null(strstr(err.msg, "is no directory"));
+    assert_non_null(strstr(err.msg, "is not a directory"));
 }
 
 static void a_directory_others_can_look_into_is_closed(void **state)

@@ -9,13 +9,13 @@
 #include "base/env.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "manifest/interpolate.h"
 #include "manifest/node.h"
-#include "manifest/source.h"
 
 /* One text, read. */
 struct fixture {
     struct env env;
-    struct source src;
+    struct interpolated src;
     struct node_pool pool;
     struct diags errors, warnings;
     struct node *root;
@@ -33,7 +33,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     node_pool_release(&f->pool);
-    source_release(&f->src);
+    interpolated_release(&f->src);
     env_release(&f->env);
     diags_release(&f->errors);
     diags_release(&f->warnings);
@@ -43,7 +43,7 @@ static int tear_down(void **state)
 
 static void read_text(struct fixture *f, const char *text)
 {
-    f->rc = source_init(&f->src, text, strlen(text), &f->env, &f->errors,
+    f->rc = interpolate(&f->src, text, strlen(text), &f->env, &f->errors,
                         &f->warnings);
     if (f->rc == 0)
         f->rc =
@@ -121,7 +121,7 @@ static void plain_scalars_have_yaml_1_1_types(void **state)
         assert_int_equal(f->rc, 0);
         if (get(f->root, "k")->type != cases[i].type)
             fail_msg("%s is %d", cases[i].text, get(f->root, "k")->type);
-        source_release(&f->src);
+        interpolated_release(&f->src);
     }
 }
 
@@ -250,7 +250,7 @@ static void the_last_of_equal_keys_wins_in_maps_of_any_size(void **state)
     read_text(f, "{a: 1, b: 2, a: 3}");
     assert_string_equal(get(f->root, "a")->text, "3");
     assert_pos(f->root->entries.v[0].again->pos, 1, 14);
-    source_release(&f->src);
+    interpolated_release(&f->src);
 
     for (int i = 0; i < 100; i++)
         str_printf(&text, "k%d: %d\n", i % 60, i);
@@ -268,7 +268,7 @@ static void an_alias_to_itself_or_to_nothing_is_an_error(void **state)
     read_text(f, "a: &a [1, *a]\n");
     assert_int_equal(f->rc, -1);
     assert_pos(f->errors.v[0].pos, 1, 11);
-    source_release(&f->src);
+    interpolated_release(&f->src);
     read_text(f, "a: *nothing\n");
     assert_int_equal(f->rc, -1);
     assert_non_null(strstr(f->errors.v[1].text, "&nothing"));
@@ -302,7 +302,7 @@ static void nothing_is_nothing(void **state)
     read_text(f, "");
     assert_int_equal(f->rc, 0);
     assert_null(f->root);
-    source_release(&f->src);
+    interpolated_release(&f->src);
     read_text(f, "# only a comment\n\n");
     assert_int_equal(f->rc, 0);
     assert_null(f->root);

@@ -1,7 +1,7 @@
 /* Replaces every ${NAME} of a manifest before it is parsed, and maps places of
- * the result back to the file. manifest.c calls source_init() first; parse.c
+ * the result back to the file. manifest.c calls interpolate() first; parse.c
  * asks for the places. */
-#include "manifest/source.h"
+#include "manifest/interpolate.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static size_t find_bad(const char *text, size_t len, const char **why)
     return len;
 }
 
-static void find_lines(struct source *src)
+static void find_lines(struct interpolated *src)
 {
     const char *s = src->file, *end = src->file + src->file_len;
 
@@ -65,7 +65,7 @@ static void find_lines(struct source *src)
 }
 
 /* Line and column of byte `at` of the file. */
-static struct diag_pos file_pos(const struct source *src, size_t at)
+static struct diag_pos file_pos(const struct interpolated *src, size_t at)
 {
     size_t low = 0, high = src->lines.len;
 
@@ -81,10 +81,10 @@ static struct diag_pos file_pos(const struct source *src, size_t at)
                               .col = (unsigned)(at - src->lines.v[low]) + 1 };
 }
 
-static void add_piece(struct source *src, size_t from, bool is_value,
+static void add_piece(struct interpolated *src, size_t from, bool is_value,
                       const char *text, size_t len)
 {
-    struct source_piece *piece = vec_add(&src->pieces);
+    struct interpolated_piece *piece = vec_add(&src->pieces);
 
     piece->at = src->text.len;
     piece->from = from;
@@ -93,8 +93,8 @@ static void add_piece(struct source *src, size_t from, bool is_value,
 }
 
 /* The state of one interpolation. */
-struct interpolation {
-    struct source *src;
+struct replacer {
+    struct interpolated *src;
     const struct env *env;
     struct names unset, used;
     struct diags *errors, *warnings;
@@ -104,29 +104,28 @@ struct interpolation {
 
 /* True when the line of `pos` is a comment: only blanks come before its "#". A
  * "#" after text is not looked at, since it may be inside quotes. */
-static bool in_comment(struct interpolation *inter, struct diag_pos pos)
+static bool in_comment(struct replacer *r, struct diag_pos pos)
 {
-    const struct source *src = inter->src;
+    const struct interpolated *src = r->src;
     size_t at = src->lines.v[pos.line - 1];
 
-    if (pos.line == inter->line)
-        return inter->comment;
+    if (pos.line == r->line)
+        return r->comment;
     while (at < src->file_len &&
            (src->file[at] == ' ' || src->file[at] == '\t'))
         at++;
-    inter->line = pos.line;
-    inter->comment = at < src->file_len && src->file[at] == '#';
-    return inter->comment;
+    r->line = pos.line;
+    r->comment = at < src->file_len && src->file[at] == '#';
+    return r->comment;
 }
 
-static void warn_unset(struct interpolation *inter, size_t at, const char *name)
+static void warn_unset(struct replacer *r, size_t at, const char *name)
 {
-    struct diag_pos pos = file_pos(inter->src, at);
+    struct diag_pos pos = file_pos(r->src, at);
 
-    if (in_comment(inter, pos) ||
-        names_add(&inter->unset, name, 0) != NAMES_NEW)
+    if (in_comment(r, pos) || names_add(&r->unset, name, 0) != NAMES_NEW)
         return;
-    diags_add(inter->warnings, DIAG_WARNING, pos,
+    diags_add(r->warnings, DIAG_WARNING, pos,
               "%.100s is not set in the app's environment, ${%.100s} is blank"
               "%s",
               name, name,
@@ -135,28 +134,28 @@ static void warn_unset(struct interpolation *inter, size_t at, const char *name)
 }
 
 /* Replaces one ${NAME}, whose `$` is at `at` and whose `}` is at `end`. */
-static int replace(struct interpolation *inter, size_t at, size_t end)
+static int replace(struct replacer *r, size_t at, size_t end)
 {
-    struct source *src = inter->src;
+    struct interpolated *src = r->src;
     cleanup_free char *name = str_dup_len(src->file + at + 2, end - at - 2);
-    const char *value = inter->env == NULL ? NULL : env_get(inter->env, name);
+    const char *value = r->env == NULL ? NULL : env_get(r->env, name);
     const char *why = NULL;
     size_t len = value == NULL ? 0 : strlen(value);
 
     if (value == NULL) {
-        warn_unset(inter, at, name);
+        warn_unset(r, at, name);
     } else if (find_bad(value, len, &why) < len) {
-        diags_add(inter->errors, DIAG_ERROR, file_pos(src, at),
+        diags_add(r->errors, DIAG_ERROR, file_pos(src, at),
                   "a byte of the value of %.100s %s", name, why);
         return -1;
-    } else if (names_add(&inter->used, name, 0) == NAMES_NEW) {
+    } else if (names_add(&r->used, name, 0) == NAMES_NEW) {
         strv_add(&src->used, name);
     }
-    if (len > SOURCE_MAX - src->text.len) {
-        diags_add(inter->errors, DIAG_ERROR, file_pos(src, at),
+    if (len > INTERPOLATED_MAX - src->text.len) {
+        diags_add(r->errors, DIAG_ERROR, file_pos(src, at),
                   "with the values of ${...} the manifest is larger than "
                   "%zu MB",
-                  SOURCE_MAX >> 20);
+                  INTERPOLATED_MAX >> 20);
         return -1;
     }
     add_piece(src, at, true, value == NULL ? "" : value, len);
@@ -164,16 +163,16 @@ static int replace(struct interpolation *inter, size_t at, size_t end)
 }
 
 /* Offset of the next `}`, or of the end of the line or file. */
-static size_t find_close(const struct source *src, size_t at)
+static size_t find_close(const struct interpolated *src, size_t at)
 {
     while (at < src->file_len && src->file[at] != '\n' && src->file[at] != '}')
         at++;
     return at;
 }
 
-static int interpolate(struct interpolation *inter)
+static int replace_all(struct replacer *r)
 {
-    struct source *src = inter->src;
+    struct interpolated *src = r->src;
     size_t done = 0, at = 0;
     int rc = 0;
 
@@ -191,25 +190,25 @@ static int interpolate(struct interpolation *inter)
         if (at == src->file_len || src->file[at] != '}')
             continue;
         add_piece(src, done, false, src->file + done, start - done);
-        rc = replace(inter, start, at);
+        rc = replace(r, start, at);
         done = ++at;
     }
     add_piece(src, done, false, src->file + done, src->file_len - done);
     return rc;
 }
 
-int source_init(struct source *src, const char *file, size_t len,
+int interpolate(struct interpolated *src, const char *file, size_t len,
                 const struct env *env, struct diags *errors,
                 struct diags *warnings)
 {
-    struct interpolation inter = {
+    struct replacer r = {
         .src = src, .env = env, .errors = errors, .warnings = warnings
     };
     const char *why = NULL;
     size_t bad;
     int rc;
 
-    *src = (struct source){ .file = file, .file_len = len };
+    *src = (struct interpolated){ .file = file, .file_len = len };
     if (len > MANIFEST_MAX) {
         diags_add(errors, DIAG_ERROR, (struct diag_pos){ 0 },
                   "the manifest is larger than %zu MB", MANIFEST_MAX >> 20);
@@ -229,15 +228,15 @@ int source_init(struct source *src, const char *file, size_t len,
                   (unsigned)(unsigned char)file[bad], why);
         return -1;
     }
-    rc = interpolate(&inter);
-    names_release(&inter.unset);
-    names_release(&inter.used);
+    rc = replace_all(&r);
+    names_release(&r.unset);
+    names_release(&r.used);
     return rc;
 }
 
 /* The piece that contains byte `at` of the new text. */
-static const struct source_piece *find_piece(const struct source *src,
-                                             size_t at)
+static const struct interpolated_piece *
+find_piece(const struct interpolated *src, size_t at)
 {
     size_t low = 0, high = src->pieces.len;
 
@@ -252,22 +251,24 @@ static const struct source_piece *find_piece(const struct source *src,
     return &src->pieces.v[low];
 }
 
-static size_t file_offset(const struct source *src, size_t at)
+static size_t file_offset(const struct interpolated *src, size_t at)
 {
-    const struct source_piece *piece = find_piece(src, at);
+    const struct interpolated_piece *piece = find_piece(src, at);
 
     return piece->is_value ? piece->from : piece->from + (at - piece->at);
 }
 
-struct diag_pos source_pos(const struct source *src, size_t at)
+struct diag_pos interpolated_pos(const struct interpolated *src, size_t at)
 {
     return file_pos(src, file_offset(src, at));
 }
 
-char *source_written(const struct source *src, size_t from, size_t to)
+char *interpolated_written(const struct interpolated *src, size_t from,
+                           size_t to)
 {
-    const struct source_piece *piece = find_piece(src, from);
-    const struct source_piece *last = find_piece(src, to > from ? to - 1 : to);
+    const struct interpolated_piece *piece = find_piece(src, from);
+    const struct interpolated_piece *last =
+        find_piece(src, to > from ? to - 1 : to);
     size_t start, end;
 
     if (piece == last && !piece->is_value)
@@ -279,11 +280,11 @@ char *source_written(const struct source *src, size_t from, size_t to)
     return str_dup_len(src->file + start, end > start ? end - start : 0);
 }
 
-void source_release(struct source *src)
+void interpolated_release(struct interpolated *src)
 {
     str_release(&src->text);
     strv_release(&src->used);
     free(src->pieces.v);
     free(src->lines.v);
-    *src = (struct source){ 0 };
+    *src = (struct interpolated){ 0 };
 }
