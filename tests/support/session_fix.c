@@ -6,15 +6,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "engine/engine.h"
-#include "support/looptest.h"
 
 static void on_event(const struct session_event *e, void *user)
 {
@@ -115,6 +112,14 @@ void script_container(struct fix *f, const char *id)
     answer(f, "DELETE", base, 204, NULL);
 }
 
+void next_is(struct fix *f, const char *path, const char *id)
+{
+    cleanup_free char *body = xasprintf("{\"Id\":\"%s\"}", id);
+
+    answer(f, "POST", path, 201, body);
+    script_container(f, id);
+}
+
 void session_fix_script(struct fix *f)
 {
     answer_open(f, "GET", "/events?filters=%7B%22label");
@@ -123,10 +128,8 @@ void session_fix_script(struct fix *f)
     answer(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}");
     answer(f, "DELETE", "/networks/net1", 204, NULL);
     answer(f, "GET", "/containers/json", 200, "[]");
-    answer(f, "POST", "/containers/create?name=app-s1-resource-db", 201,
-           "{\"Id\":\"db1\"}");
-    answer(f, "POST", "/containers/create?name=app-s1-web-1", 201,
-           "{\"Id\":\"web1\"}");
+    answer(f, "POST", CREATE_DB, 201, "{\"Id\":\"db1\"}");
+    answer(f, "POST", CREATE_WEB, 201, "{\"Id\":\"web1\"}");
     script_container(f, "db1");
     script_container(f, "web1");
 }
@@ -164,20 +167,17 @@ static void make_plan(struct fix *f)
 int session_fix_setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
-    cleanup_free char *endpoint = NULL;
     struct err err = { 0 };
 
-    uv_loop_init(&f->loop);
-    snprintf(f->path, sizeof(f->path), "/tmp/session-%d.sock", (int)getpid());
-    endpoint = xasprintf("unix://%s", f->path);
-    f->fake = fake_engine_new(&f->loop, f->path);
-    if (engine_new(&f->engine, &f->loop, endpoint, NULL, &err) < 0)
+    loop_fix_init(&f->base);
+    f->fake = fake_engine_new(&f->base.loop, f->base.path);
+    if (engine_new(&f->engine, &f->base.loop, f->base.endpoint, NULL, &err) < 0)
         return -1;
     session_fix_script(f);
     make_plan(f);
     f->hub = hub_new();
     f->notes = image_notes_new();
-    f->spec = (struct session_spec){ .loop = &f->loop,
+    f->spec = (struct session_spec){ .loop = &f->base.loop,
                                      .engine = f->engine,
                                      .plan = &f->plan,
                                      .hub = f->hub,
@@ -227,30 +227,18 @@ static void release_plan(struct fix *f)
     free(f->plan.builds.v);
 }
 
-static void remove_dir(const struct fix *f)
-{
-    cleanup_free char *file = xasprintf("%s/Dockerfile", f->dir);
-
-    if (f->dir[0] == '\0')
-        return;
-    unlink(file);
-    rmdir(f->dir);
-}
-
 int session_fix_teardown(void **state)
 {
     struct fix *f = *state;
 
     engine_close(f->engine, on_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->closed, 1000));
+    WAIT_FOR(&f->base.loop, f->closed);
     fake_engine_close(f->fake);
-    assert_true(loop_ends_clean(&f->loop));
+    loop_fix_release(&f->base);
     hub_free(f->hub);
     image_notes_free(f->notes);
     release_plan(f);
     str_release(&f->events);
-    unlink(f->path);
-    remove_dir(f);
     free(f);
     return 0;
 }
@@ -260,34 +248,68 @@ void begin(struct fix *f)
     f->session = session_start(&f->spec);
 }
 
+void wait_ready(struct fix *f)
+{
+    WAIT_FOR(&f->base.loop, f->ready);
+}
+
 void become_ready(struct fix *f)
 {
     begin(f);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
 }
 
 void run_for(struct fix *f, unsigned ms)
 {
-    loop_run_for(&f->loop, ms);
+    loop_run_for(&f->base.loop, ms);
+}
+
+void assert_asked(const struct fix *f, const char *path, size_t times)
+{
+    assert_int_equal(fake_engine_asked(f->fake, path), times);
 }
 
 void wait_asked(struct fix *f, const char *path, size_t times)
 {
-    for (int i = 0; i < 400 && fake_engine_asked(f->fake, path) < times; i++)
-        run_for(f, 10);
-    assert_int_equal(fake_engine_asked(f->fake, path), times);
+    uint64_t until = 0;
+
+    while (fake_engine_asked(f->fake, path) < times &&
+           loop_turn(&f->base.loop, &until, 5000))
+        continue;
+    if (fake_engine_asked(f->fake, path) < times)
+        fail_msg("never asked: %s", path);
+    assert_asked(f, path, times);
+}
+
+unsigned events_with(const struct fix *f, const char *text)
+{
+    unsigned count = 0;
+
+    for (const char *at = str_c(&f->events); (at = strstr(at, text)) != NULL;
+         at++)
+        count++;
+    return count;
+}
+
+void wait_event_times(struct fix *f, const char *text, unsigned times)
+{
+    uint64_t until = 0;
+
+    while (events_with(f, text) < times &&
+           loop_turn(&f->base.loop, &until, 5000))
+        continue;
+    if (events_with(f, text) < times)
+        fail_msg("not %u times \"%s\" in:\n%s", times, text, str_c(&f->events));
 }
 
 void wait_event(struct fix *f, const char *text)
 {
-    for (int i = 0; i < 400 && strstr(str_c(&f->events), text) == NULL; i++)
-        run_for(f, 10);
-    assert_event(f, text);
+    wait_event_times(f, text, 1);
 }
 
 void wait_over(struct fix *f)
 {
-    if (!loop_run_until(&f->loop, &f->gone, 8000))
+    if (!loop_run_until(&f->base.loop, &f->gone, 8000))
         fail_msg("it hangs after:\n%s", str_c(&f->events));
 }
 
@@ -336,6 +358,14 @@ void push_network_event(struct fix *f, const char *action,
 void push_die(struct fix *f, const char *id, int status)
 {
     push_event(f, id, "die", status);
+}
+
+void push_exit(struct fix *f, const char *id, int status)
+{
+    cleanup_free char *attach = xasprintf("/containers/%s/attach", id);
+
+    push_die(f, id, status);
+    fake_engine_finish(f->fake, attach);
 }
 
 void assert_event(const struct fix *f, const char *text)

@@ -7,7 +7,6 @@
 #define TESTS_SESSION_FIX_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "base/str.h"
 #include "host/port.h"
@@ -15,10 +14,10 @@
 #include "plan/plan.h"
 #include "run/session.h"
 #include "support/fake_engine.h"
+#include "support/loop_fix.h"
 
 struct fix {
-    uv_loop_t loop;
-    char path[64];
+    struct loop_fix base;
     struct fake_engine *fake;
     struct engine *engine;
     struct plan plan;
@@ -32,7 +31,6 @@ struct fix {
     struct str events; /* "resource db ready\n", ... */
     bool ready, gone, closed;
     int status;
-    char dir[64]; /* a build's, made by a test; removed at the end */
 };
 
 /* Plans own their strings; this one is never freed as a whole. */
@@ -40,6 +38,13 @@ struct fix {
 
 int session_fix_setup(void **state);
 int session_fix_teardown(void **state);
+
+#define SESSION_TEST(fn)                                                       \
+    cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
+
+#define CREATE     "/containers/create?name=app-s1-"
+#define CREATE_DB  CREATE "resource-db"
+#define CREATE_WEB CREATE "web-1"
 
 /* What a good engine says to this app; again after a new fake engine. */
 void session_fix_script(struct fix *f);
@@ -55,15 +60,25 @@ void answer_once(struct fix *f, const char *method, const char *path,
 void answer_late(struct fix *f, const char *method, const char *path,
                  int status, const char *body, unsigned ms);
 
+/* The next container of this name, whose create asks for `path`, has this id.
+ */
+void next_is(struct fix *f, const char *path, const char *id);
+
 void begin(struct fix *f);
-void become_ready(struct fix *f);
+void wait_ready(struct fix *f);
+void become_ready(struct fix *f); /* begin() and wait_ready() */
+
+/* Let time pass: for what must not happen meanwhile. */
 void run_for(struct fix *f, unsigned ms);
 
-/* Until the engine was asked for it. */
+/* Until the engine was asked for it, so often and no oftener. */
 void wait_asked(struct fix *f, const char *path, size_t times);
+void assert_asked(const struct fix *f, const char *path, size_t times);
 
-/* Until this is in the events. */
+/* Until this is in the events; so often. */
 void wait_event(struct fix *f, const char *text);
+void wait_event_times(struct fix *f, const char *text, unsigned times);
+unsigned events_with(const struct fix *f, const char *text);
 
 /* Until the session is gone, its network with it. */
 void wait_gone(struct fix *f);
@@ -77,7 +92,10 @@ void push_event(struct fix *f, const char *id, const char *action, int status);
 /* "disconnect" of a container, "destroy" of the network itself. */
 void push_network_event(struct fix *f, const char *action,
                         const char *container);
+/* It died; its last words may still come, so the session waits for them. */
 void push_die(struct fix *f, const char *id, int status);
+/* It died, and its output has ended. */
+void push_exit(struct fix *f, const char *id, int status);
 
 void assert_event(const struct fix *f, const char *text);
 void assert_no_event(const struct fix *f, const char *text);

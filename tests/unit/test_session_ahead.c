@@ -9,10 +9,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "support/looptest.h"
 #include "support/session_fix.h"
-
-#define CREATE_DB "/containers/create?name=app-s1-resource-db"
 
 /* A session of `db` alone, made ahead. */
 static int setup(void **state)
@@ -69,13 +66,13 @@ static void start_that_takes_it_over_thaws_and_goes_on(void **state)
 
     become_ready(f);
     take_over(f);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     assert_event(f, "resource db ready");
     assert_event(f, "service web ready");
     assert_true(place_of(f, "/containers/db1/unpause") <
                 place_of(f, "/containers/web1/start"));
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 1);
-    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 1);
+    assert_asked(f, CREATE_DB, 1);
+    assert_asked(f, "/networks/create", 1);
     finish(f);
     assert_event(f, "removed 2 1 0");
 }
@@ -87,13 +84,13 @@ static void volumes_of_services_are_made_at_the_take_over(void **state)
     answer(f, "POST", "/volumes/create", 201, "{\"Name\":\"app-s1-data\"}");
     answer(f, "DELETE", "/volumes/app-s1-data", 204, NULL);
     become_ready(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/volumes/create"), 0);
+    assert_asked(f, "/volumes/create", 0);
     *(struct plan_volume *)vec_add(&f->plan.volumes) =
         (struct plan_volume){ .name = TEXT("data"), .uid = -1, .gid = -1 };
     *(struct plan_mount *)vec_add(&f->web->container.mounts) =
         (struct plan_mount){ .volume = 0, .target = TEXT("/data") };
     take_over(f);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     finish(f);
     assert_event(f, "removed 2 1 1");
 }
@@ -105,9 +102,9 @@ static void replaced_image_makes_the_container_anew(void **state)
     become_ready(f);
     answer(f, "GET", "/images/postgres:17/json", 200, "{\"Id\":\"sha256:bb\"}");
     take_over(f);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/unpause"), 0);
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 2);
+    wait_ready(f);
+    assert_asked(f, "/containers/db1/unpause", 0);
+    assert_asked(f, CREATE_DB, 2);
     finish(f);
 }
 
@@ -119,8 +116,8 @@ static void container_that_cannot_be_thawed_is_made_anew(void **state)
     answer(f, "POST", "/containers/db1/unpause", 500,
            "{\"message\":\"Container db1 is not paused\"}");
     take_over(f);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 2);
+    wait_ready(f);
+    assert_asked(f, CREATE_DB, 2);
     finish(f);
     assert_int_equal(f->status, 0);
 }
@@ -145,8 +142,8 @@ static void container_removed_while_it_is_thawed_is_made_anew(void **state)
     take_over(f);
     wait_asked(f, "/containers/db1/unpause", 1);
     push_event(f, "db1", "destroy", 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 2);
+    wait_ready(f);
+    assert_asked(f, CREATE_DB, 2);
     finish(f);
 }
 

@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "support/looptest.h"
 
 static void resource_is_killed_and_service_is_asked(void **state)
 {
@@ -19,16 +18,10 @@ static void resource_is_killed_and_service_is_asked(void **state)
 
     become_ready(f);
     finish(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/stop"), 0);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/stop"), 1);
+    assert_asked(f, "/containers/db1/stop", 0);
+    assert_asked(f, "/containers/web1/stop", 1);
     assert_true(place_of(f, "/containers/web1/stop") <
                 place_of(f, "/networks/net1"));
-}
-
-/* Requests that were made so far, of this kind, are these. */
-static void asked(const struct fix *f, const char *path, size_t times)
-{
-    assert_int_equal(fake_engine_asked(f->fake, path), times);
 }
 
 static void resource_outlives_the_services_that_list_it(void **state)
@@ -38,8 +31,8 @@ static void resource_outlives_the_services_that_list_it(void **state)
     answer_late(f, "POST", "/containers/web1/stop", 204, NULL, 200);
     become_ready(f);
     stop_it(f);
-    run_for(f, 100);
-    asked(f, "/containers/db1?", 0);
+    run_for(f, 100); /* the stop takes longer */
+    assert_asked(f, "/containers/db1?", 0);
     wait_gone(f);
     assert_true(place_of(f, "/containers/web1/stop") <
                 place_of(f, "/containers/db1?"));
@@ -53,8 +46,8 @@ static void resource_goes_as_soon_as_its_services_have_died(void **state)
     answer_never(f, "POST", "/containers/web1/stop");
     become_ready(f);
     stop_it(f);
-    run_for(f, 50);
-    asked(f, "/containers/db1?", 0);
+    run_for(f, 50); /* the stop is not answered */
+    assert_asked(f, "/containers/db1?", 0);
     push_die(f, "web1", 0);
     wait_asked(f, "/containers/db1?", 1);
     assert_false(f->gone);
@@ -85,8 +78,8 @@ static void network_goes_when_the_last_container_has_left_it(void **state)
     stop_it(f);
     wait_asked(f, "/containers/db1?", 1);
     push_network_event(f, "disconnect", "web1");
-    run_for(f, 50);
-    asked(f, "/networks/net1", 0);
+    run_for(f, 50); /* the other one is on it still */
+    assert_asked(f, "/networks/net1", 0);
     push_network_event(f, "disconnect", "db1");
     wait_asked(f, "/networks/net1", 1);
     assert_no_event(f, "removed");
@@ -131,7 +124,7 @@ static void end_is_said_when_the_engine_has_all_in_hand(void **state)
     stop_it(f);
     wait_asked(f, "/containers/db1?", 1);
     push_network_event(f, "disconnect", "web1");
-    run_for(f, 50);
+    run_for(f, 50); /* the other one is on it still */
     assert_no_event(f, "ending");
     push_network_event(f, "disconnect", "db1");
     wait_event(f, "ending");
@@ -151,7 +144,7 @@ static void end_is_not_said_while_the_network_is_made(void **state)
     begin(f);
     stop_it(f);
     wait_asked(f, "/networks/create", 1);
-    run_for(f, 50);
+    run_for(f, 50); /* it is answered later */
     assert_no_event(f, "ending");
     wait_event(f, "ending");
     wait_asked(f, "/networks/net1", 1);
@@ -187,7 +180,7 @@ static void second_stop_does_not_wait_for_the_grace(void **state)
     answer_never(f, "POST", "/containers/web1/stop");
     become_ready(f);
     session_stop(f->session, "once", false, 0);
-    assert_false(loop_run_until(&f->loop, &f->gone, 100));
+    assert_false(loop_run_until(&f->base.loop, &f->gone, 100));
     session_stop(f->session, "twice", true, 0);
     wait_gone(f);
 }
@@ -196,15 +189,15 @@ static void create_under_way_is_not_lost_by_a_stop(void **state)
 {
     struct fix *f = *state;
 
-    fake_engine_on(f->fake, "POST", "/containers/create?name=app-s1-web-1",
+    fake_engine_on(f->fake, "POST", CREATE_WEB,
                    &(struct fake_answer){ .status = 201,
                                           .body = "{\"Id\":\"web1\"}",
                                           .delay_ms = 200 });
     begin(f);
-    assert_false(loop_run_until(&f->loop, &f->gone, 100));
+    assert_false(loop_run_until(&f->base.loop, &f->gone, 100));
     session_stop(f->session, "in the middle", false, 0);
     wait_gone(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1?"), 1);
+    assert_asked(f, "/containers/web1?", 1);
     assert_event(f, "removed 2 1 0");
 }
 
@@ -228,7 +221,7 @@ static void what_the_books_lack_is_swept(void **state)
            "\"Labels\":{\"cvx.session\":\"s1\"}}]");
     answer(f, "DELETE", "/containers/lost1", 204, NULL);
     finish(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/lost1"), 1);
+    assert_asked(f, "/containers/lost1", 1);
     assert_event(f, "removed 3 1 0");
 }
 
@@ -244,8 +237,8 @@ static void busy_network_is_asked_for_again(void **state)
                                        "endpoints\"}",
                                .times = 2 });
     session_stop(f->session, "test", false, 0);
-    assert_true(loop_run_until(&f->loop, &f->gone, 2000));
-    assert_int_equal(fake_engine_asked(f->fake, "/networks/net1"), 3);
+    wait_over(f);
+    assert_asked(f, "/networks/net1", 3);
     assert_event(f, "removed 2 1 0");
 }
 
@@ -254,10 +247,8 @@ static void service_that_ends_is_started_again(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    push_die(f, "web1", 137);
-    fake_engine_finish(f->fake, "/containers/web1/attach");
-    run_for(f, 1300);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 2);
+    push_exit(f, "web1", 137);
+    wait_asked(f, "/containers/web1/start", 2);
     assert_event(f, "service web exited");
     assert_event(f, "warning service web ended: exit status 137 (killed by "
                     "SIGKILL); starting it again in 0.5 s\nit printed "
@@ -271,7 +262,7 @@ static void exit_on_failure_ends_with_the_service_status(void **state)
 
     f->spec.exit_on_failure = true;
     become_ready(f);
-    push_die(f, "web1", 3);
+    push_exit(f, "web1", 3);
     wait_gone(f);
     assert_int_equal(f->status, 3);
     assert_event(f, "error service web ended: exit status 3 | it printed "
@@ -288,8 +279,7 @@ static void last_lines_are_shown_with_the_error(void **state)
     become_ready(f);
     fake_engine_push(f->fake, "/containers/web1/attach", frame,
                      sizeof(frame) - 1);
-    run_for(f, 20);
-    push_die(f, "web1", 2);
+    push_exit(f, "web1", 2);
     wait_gone(f);
     assert_event(f, "its last lines:\n  | no such option");
 }
@@ -304,10 +294,8 @@ static void service_removed_by_hand_is_made_again(void **state)
         &(struct fake_answer){ .status = 404,
                                .body = "{\"message\":\"No such container\"}",
                                .times = 1 });
-    push_die(f, "web1", 137);
-    run_for(f, 2000);
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
+    push_exit(f, "web1", 137);
+    wait_asked(f, CREATE_WEB, 2);
     finish(f);
 }
 
@@ -320,12 +308,12 @@ static void lost_events_are_listened_for_again(void **state)
            "[{\"Id\":\"db1\",\"Names\":[\"/a\"],\"State\":\"running\","
            "\"Labels\":{}},{\"Id\":\"web1\",\"Names\":[\"/b\"],\"State\":"
            "\"exited\",\"Labels\":{}}]");
+    fake_engine_finish(f->fake, "/containers/web1/attach");
     fake_engine_finish(f->fake, "/events");
-    run_for(f, 2000);
     /* those of containers and those of the network, again */
-    assert_int_equal(fake_engine_asked(f->fake, "/events"), 4);
+    wait_asked(f, "/events", 4);
+    wait_event(f, "service web exited");
     assert_event(f, "warning the engine went away");
-    assert_event(f, "service web exited");
     answer(f, "GET", "/containers/json", 200, "[]");
     finish(f);
 }
@@ -337,10 +325,9 @@ static void create_that_fails_under_a_stop_is_the_end_of_it(void **state)
 {
     struct fix *f = *state;
 
-    answer_late(f, "POST", "/containers/create?name=app-s1-web-1", 500,
-                "{\"message\":\"no\"}", 200);
+    answer_late(f, "POST", CREATE_WEB, 500, "{\"message\":\"no\"}", 200);
     begin(f);
-    wait_asked(f, "/containers/create?name=app-s1-web-1", 1);
+    wait_asked(f, CREATE_WEB, 1);
     stop_it(f);
     wait_gone(f);
     assert_event(f, "removed 1 1 0");
@@ -350,8 +337,7 @@ static void stop_while_an_image_is_pulled(void **state)
 {
     struct fix *f = *state;
 
-    answer(f, "POST", "/containers/create?name=app-s1-web-1", 404,
-           "{\"message\":\"No such image\"}");
+    answer(f, "POST", CREATE_WEB, 404, "{\"message\":\"No such image\"}");
     answer_never(f, "POST", "/images/create");
     begin(f);
     wait_asked(f, "/images/create", 1);
@@ -380,10 +366,9 @@ static void stop_while_it_waits_for_a_resource(void **state)
     f->db->probe = PROBE_REDIS;
     f->db->port = 1;
     begin(f);
-    wait_asked(f, "/containers/db1/start", 1);
-    run_for(f, 50);
+    wait_event(f, "resource db checking");
     finish(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 0);
+    assert_asked(f, "/containers/web1/start", 0);
     assert_event(f, "removed 2 1 0");
 }
 
@@ -421,7 +406,7 @@ static void stop_while_its_health_is_checked(void **state)
     begin(f);
     wait_event(f, "service web checking");
     finish(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/stop"), 1);
+    assert_asked(f, "/containers/web1/stop", 1);
 }
 
 static void stop_while_it_waits_to_be_restarted(void **state)
@@ -429,12 +414,11 @@ static void stop_while_it_waits_to_be_restarted(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    push_die(f, "web1", 1);
-    fake_engine_finish(f->fake, "/containers/web1/attach");
+    push_exit(f, "web1", 1);
     wait_event(f, "service web restarting");
     finish(f);
-    run_for(f, 700);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 1);
+    run_for(f, 700); /* its pause of 0.5 s is over */
+    assert_asked(f, "/containers/web1/start", 1);
 }
 
 static void stop_while_its_last_words_are_awaited(void **state)
@@ -443,9 +427,10 @@ static void stop_while_its_last_words_are_awaited(void **state)
 
     become_ready(f);
     push_die(f, "web1", 1);
-    run_for(f, 50);
+    run_for(f, 50); /* it is known, and not told yet */
+    assert_no_event(f, "service web exited");
     finish(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/stop"), 0);
+    assert_asked(f, "/containers/web1/stop", 0);
 }
 
 static void stop_while_it_is_built(void **state)
@@ -540,7 +525,7 @@ static void engine_that_is_away_is_named_at_once_when_in_a_hurry(void **state)
     become_ready(f);
     fake_engine_deaf(f->fake);
     session_stop(f->session, "test", true, 0);
-    assert_true(loop_run_until(&f->loop, &f->gone, 1500));
+    wait_over(f);
     assert_int_equal(f->status, 1);
     assert_event(f, "error container app-s1-resource-db could not be removed "
                     "| no container engine at ");
@@ -555,10 +540,10 @@ static void engine_that_comes_back_is_asked_again(void **state)
     become_ready(f);
     fake_engine_deaf(f->fake);
     stop_it(f);
-    run_for(f, 400);
+    run_for(f, 400); /* it is waited for */
     assert_false(f->gone);
     fake_engine_close(f->fake);
-    f->fake = fake_engine_new(&f->loop, f->path);
+    f->fake = fake_engine_new(&f->base.loop, f->base.path);
     session_fix_script(f);
     answer(f, "GET", "/containers/json", 200,
            "[{\"Id\":\"db1\",\"Names\":[\"/a\"],\"State\":\"exited\","
@@ -614,7 +599,7 @@ static void output_is_heard_again_after_the_engine_came_back(void **state)
            "\"running\",\"Labels\":{}}]");
     fake_engine_drop(f->fake);
     wait_asked(f, "/containers/web1/attach", 2);
-    run_for(f, 50);
+    run_for(f, 50); /* the end of the first output says nothing */
     assert_no_event(f, "exited");
     answer(f, "GET", "/containers/json", 200, "[]");
     finish(f);
@@ -629,13 +614,11 @@ static void out_of_memory_is_said_once(void **state)
 
     become_ready(f);
     push_event(f, "web1", "oom", 0);
-    push_die(f, "web1", 137);
-    fake_engine_finish(f->fake, "/containers/web1/attach");
+    push_exit(f, "web1", 137);
     wait_asked(f, "/containers/web1/start", 2);
     assert_event(f, "exited: exit status 137 (out of memory)");
-    run_for(f, 50);
-    push_die(f, "web1", 3);
-    fake_engine_finish(f->fake, "/containers/web1/attach");
+    wait_event_times(f, "service web ready", 2);
+    push_exit(f, "web1", 3);
     wait_event(f, "exited: exit status 3\n");
     finish(f);
 }
@@ -650,7 +633,7 @@ static void broken_output_is_said_once(void **state)
     for (int i = 0; i < 3; i++) {
         fake_engine_push(f->fake, "/containers/web1/attach", noise,
                          sizeof(noise) - 1);
-        run_for(f, 20);
+        run_for(f, 20); /* each in a packet of its own */
     }
     assert_event(f, "warning output of web: ");
     first = strstr(str_c(&f->events), "warning output of web: ");
@@ -660,8 +643,7 @@ static void broken_output_is_said_once(void **state)
 
 int main(void)
 {
-#define T(fn)                                                                  \
-    cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
+#define T(fn) SESSION_TEST(fn)
     const struct CMUnitTest tests[] = {
         T(resource_is_killed_and_service_is_asked),
         T(resource_outlives_the_services_that_list_it),

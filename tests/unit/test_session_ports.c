@@ -14,7 +14,6 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "support/looptest.h"
 
 /* ---- volumes, files, ports
  * ------------------------------------------------- */
@@ -54,9 +53,9 @@ static void kept_volumes_stay_and_others_go(void **state)
                 place_of(f, "/containers/create"));
     finish(f);
     assert_event(f, "removed 2 1 1");
-    assert_int_equal(fake_engine_asked(f->fake, "/volumes/cvx-rack1"), 0);
+    assert_asked(f, "/volumes/cvx-rack1", 0);
     /* Kept data is closed cleanly: asked, not killed. */
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/stop"), 1);
+    assert_asked(f, "/containers/db1/stop", 1);
 }
 
 static void volume_that_cannot_be_made_is_an_error(void **state)
@@ -71,7 +70,7 @@ static void volume_that_cannot_be_made_is_an_error(void **state)
     assert_int_equal(f->status, 1);
     assert_event(f, "error cannot create volume app-s1-files | mkdir: no "
                     "space left on device | the disk is full");
-    assert_int_equal(fake_engine_asked(f->fake, "/volumes/app-s1-files"), 0);
+    assert_asked(f, "/volumes/app-s1-files", 0);
 }
 
 static void network_that_cannot_be_made_is_an_error(void **state)
@@ -96,7 +95,7 @@ static void network_whose_answer_is_lost_is_removed_by_name(void **state)
     answer(f, "DELETE", "/networks/app-s1", 204, NULL);
     begin(f);
     wait_over(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/networks/app-s1"), 1);
+    assert_asked(f, "/networks/app-s1", 1);
     assert_event(f, "error cannot create the session's network | ");
 }
 
@@ -142,20 +141,19 @@ static void nobody_starts_on_a_volume_without_its_owner(void **state)
     add_mount(&f->web->container, v);
     answer(f, "POST", "/volumes/create", 201, "{}");
     answer(f, "DELETE", "/volumes/app-s1-efs", 204, NULL);
-    answer(f, "POST", "/containers/create?name=app-s1-web-2", 201,
-           "{\"Id\":\"web2\"}");
+    answer(f, "POST", CREATE "web-2", 201, "{\"Id\":\"web2\"}");
     script_container(f, "web2");
     answer_late(f, "PUT", "/containers/web", 200, NULL, 400);
     begin(f);
     wait_asked(f, "/containers/db1/start", 1);
-    run_for(f, 100);
+    run_for(f, 100); /* it takes longer */
     /* One of them sets it; neither starts before that is done. */
     assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/archive") +
                          fake_engine_asked(f->fake, "/containers/web2/archive"),
                      1);
     assert_int_equal(place_of(f, "/containers/web1/start"), -1);
     assert_int_equal(place_of(f, "/containers/web2/start"), -1);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     finish(f);
 }
 
@@ -170,13 +168,12 @@ static void podman_is_told_the_owner_in_every_container(void **state)
     add_mount(&f->web->container, v);
     answer(f, "POST", "/volumes/create", 201, "{}");
     answer(f, "DELETE", "/volumes/app-s1-efs", 204, NULL);
-    answer(f, "POST", "/containers/create?name=app-s1-web-2", 201,
-           "{\"Id\":\"web2\"}");
+    answer(f, "POST", CREATE "web-2", 201, "{\"Id\":\"web2\"}");
     script_container(f, "web2");
     answer(f, "PUT", "/containers/web", 200, NULL);
     become_ready(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/archive"), 1);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web2/archive"), 1);
+    assert_asked(f, "/containers/web1/archive", 1);
+    assert_asked(f, "/containers/web2/archive", 1);
     assert_true(place_of(f, "/containers/web2/archive") <
                 place_of(f, "/containers/web2/start"));
     finish(f);
@@ -196,9 +193,8 @@ static void many_ports_and_mounts_are_no_more_than_many(void **state)
     answer(f, "POST", "/volumes/create", 201, "{}");
     answer(f, "DELETE", "/volumes/app-s1-many", 204, NULL);
     become_ready(f);
-    assert_non_null(strstr(
-        fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1")->body,
-        "1199/tcp"));
+    assert_non_null(
+        strstr(fake_engine_last(f->fake, CREATE_WEB)->body, "1199/tcp"));
     finish(f);
 }
 
@@ -223,9 +219,8 @@ static void port_taken_under_our_hands_is_changed(void **state)
     publish(f, 0, false);
     answer_once(f, "POST", "/containers/web1/start", 500, clash);
     become_ready(f);
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1?"), 1);
+    assert_asked(f, CREATE_WEB, 2);
+    assert_asked(f, "/containers/web1?", 1);
     assert_true(session_host_port(f->session, "service", "web", 3000) > 0);
     finish(f);
 }
@@ -240,7 +235,7 @@ static void port_taken_for_ever_is_an_error(void **state)
     wait_gone(f);
     assert_event(f, "error service web: cannot start its container | driver "
                     "failed");
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 5);
+    assert_asked(f, "/containers/web1/start", 5);
 }
 
 static void fixed_port_that_clashes_is_an_error(void **state)
@@ -252,7 +247,7 @@ static void fixed_port_that_clashes_is_an_error(void **state)
     begin(f);
     wait_gone(f);
     assert_event(f, "port is already allocated | see who listens there");
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 1);
+    assert_asked(f, "/containers/web1/start", 1);
 }
 
 static int listen_somewhere(int *port)
@@ -311,8 +306,7 @@ static void fixed_port_of_somebody_else_is_an_error(void **state)
 
 int main(void)
 {
-#define T(fn)                                                                  \
-    cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
+#define T(fn) SESSION_TEST(fn)
     const struct CMUnitTest tests[] = {
         T(kept_volumes_stay_and_others_go),
         T(volume_that_cannot_be_made_is_an_error),

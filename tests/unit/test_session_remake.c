@@ -13,7 +13,7 @@ static void refuse_init(struct fix *f)
 {
     f->web->container.init = true;
     fake_engine_on(
-        f->fake, "POST", "/containers/create?name=app-s1-web-1",
+        f->fake, "POST", CREATE_WEB,
         &(struct fake_answer){
             .status = 500,
             .body =
@@ -30,7 +30,7 @@ static void engine_without_an_init_program_is_used_without_one(void **state)
 
     refuse_init(f);
     become_ready(f);
-    last = fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1");
+    last = fake_engine_last(f->fake, CREATE_WEB);
     assert_null(strstr(last->body, "Init"));
     assert_event(f, "warning the engine has no init program");
     finish(f);
@@ -44,7 +44,7 @@ static void init_is_asked_for_where_the_plan_has_it(void **state)
 
     f->web->container.init = true;
     become_ready(f);
-    last = fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1");
+    last = fake_engine_last(f->fake, CREATE_WEB);
     assert_non_null(strstr(last->body, "\"Init\":true"));
     finish(f);
 }
@@ -63,9 +63,8 @@ static void missing_init_at_the_start_makes_another_container(void **state)
                     "not found in $PATH\"}",
             .times = 1 });
     become_ready(f);
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1?force"), 1);
+    assert_asked(f, CREATE_WEB, 2);
+    assert_asked(f, "/containers/web1?force", 1);
     finish(f);
 }
 
@@ -84,9 +83,8 @@ static void port_taken_at_the_attach_makes_another_container(void **state)
                 "use\"}",
             .times = 1 });
     become_ready(f);
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1?force"), 1);
+    assert_asked(f, CREATE_WEB, 2);
+    assert_asked(f, "/containers/web1?force", 1);
     finish(f);
 }
 
@@ -106,8 +104,7 @@ static void attach_that_is_refused_is_a_failed_start(void **state)
 
 int main(void)
 {
-#define T(fn)                                                                  \
-    cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
+#define T(fn) SESSION_TEST(fn)
     const struct CMUnitTest tests[] = {
         T(engine_without_an_init_program_is_used_without_one),
         T(init_is_asked_for_where_the_plan_has_it),

@@ -12,12 +12,9 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "support/looptest.h"
 #include "timing/marks.h"
 
-#define CREATE         "/containers/create?name=app-s1-"
 #define CREATE_SANDBOX CREATE "sandbox"
-#define CREATE_DB      CREATE "resource-db"
 #define CREATE_CACHE   CREATE "resource-cache"
 #define CREATE_KV      CREATE "resource-kv"
 #define JOINS          "\"NetworkMode\":\"container:box1\""
@@ -216,7 +213,7 @@ static void one_that_cannot_be_started_is_done_without(void **state)
            "{\"message\":\"exec format error\"}");
     become_ready(f);
     assert_null(strstr(body_of(f, CREATE_KV), "container:"));
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/box1?force"), 1);
+    assert_asked(f, "/containers/box1?force", 1);
     assert_true(session_host_port(f->session, "resource", "kv", 7003) > 0);
     finish(f);
     assert_int_equal(f->status, 0);
@@ -233,7 +230,7 @@ static void port_clash_makes_it_and_those_who_joined_again(void **state)
     script_container(f, "box2");
     become_ready(f);
     assert_non_null(strstr(body_of(f, CREATE_KV), "container:box2"));
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_KV), 2);
+    assert_asked(f, CREATE_KV, 2);
     finish(f);
     assert_event(f, "removed ");
 }
@@ -252,15 +249,12 @@ static void expect_kills(struct fix *f)
 /* Those who share end, having been killed. */
 static void push_deaths(struct fix *f)
 {
-    run_for(f, 30);
     for (size_t i = 0; i < MORE; i++) {
         cleanup_free char *id = xasprintf("%s1", more[i]);
         cleanup_free char *kill = xasprintf("/containers/%s/kill", id);
-        cleanup_free char *attach = xasprintf("/containers/%s/attach", id);
 
-        assert_true(fake_engine_asked(f->fake, kill) > 0);
-        push_die(f, id, 137);
-        fake_engine_finish(f->fake, attach);
+        WAIT_FOR(&f->base.loop, fake_engine_asked(f->fake, kill) > 0);
+        push_exit(f, id, 137);
     }
 }
 
@@ -278,8 +272,8 @@ static void those_who_share_are_started_again_with_it(void **state)
     wait_asked(f, "/containers/kv1/start", 2);
     wait_asked(f, "/containers/cache1/start", 2);
     /* In what they have written, and nobody else. */
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_KV), 1);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/start"), 1);
+    assert_asked(f, CREATE_KV, 1);
+    assert_asked(f, "/containers/db1/start", 1);
     run_for(f, 50);
     finish(f);
     assert_int_equal(f->status, 0);
@@ -317,7 +311,7 @@ static void one_that_starts_too_early_tries_again(void **state)
                 "{\"message\":\"cannot join network of a non running "
                 "container: box1\"}");
     become_ready(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/kv1/start"), 2);
+    assert_asked(f, "/containers/kv1/start", 2);
     assert_no_event(f, "error");
     finish(f);
 }
@@ -334,7 +328,7 @@ static void its_end_during_the_start_is_nobodys_fault(void **state)
     wait_asked(f, "/containers/kv1/kill", 1); /* once it runs */
     push_deaths(f);
     wait_asked(f, "/containers/kv1/start", 2);
-    assert_true(loop_run_until(&f->loop, &f->ready, 4000));
+    wait_ready(f);
     assert_no_event(f, "error");
     finish(f);
     assert_int_equal(f->status, 0);
@@ -406,13 +400,13 @@ static void made_ahead_it_goes_on_with_who_takes_over(void **state)
 
     be_ahead(f);
     assert_event(f, "resource kv frozen");
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/box1/pause"), 0);
+    assert_asked(f, "/containers/box1/pause", 0);
     f->ready = f->spec.freeze = false;
     f->plan.services.len = 1;
     session_take_over(f->session, &f->spec);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     assert_true(waited_for(f, "kv", "sandbox"));
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_SANDBOX), 1);
+    assert_asked(f, CREATE_SANDBOX, 1);
     finish(f);
     assert_event(f, "removed 6 1 0");
 }

@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "support/looptest.h"
 #include "timing/critical.h"
 
 static void service_starts_after_the_resource_it_lists(void **state)
@@ -68,7 +67,7 @@ static void print_path(const struct fix *f, struct str *out)
 
 static void marks_say_what_the_start_was_waiting_for(void **state)
 {
-    static const char create[] = "/containers/create?name=app-s1-resource-db";
+    static const char create[] = CREATE_DB;
     struct fix *f = *state;
     cleanup_str struct str path = { 0 };
 
@@ -96,14 +95,11 @@ static void every_object_carries_the_labels(void **state)
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
         assert_non_null(strstr(
             fake_engine_last(f->fake, "/networks/create")->body, wanted[i]));
-        assert_non_null(strstr(
-            fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1")
-                ->body,
-            wanted[i]));
+        assert_non_null(
+            strstr(fake_engine_last(f->fake, CREATE_WEB)->body, wanted[i]));
     }
-    assert_non_null(strstr(
-        fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1")->body,
-        "\"cvx.name\":\"web\""));
+    assert_non_null(strstr(fake_engine_last(f->fake, CREATE_WEB)->body,
+                           "\"cvx.name\":\"web\""));
     finish(f);
 }
 
@@ -111,7 +107,7 @@ static void create_error_removes_what_was_made(void **state)
 {
     struct fix *f = *state;
 
-    answer(f, "POST", "/containers/create?name=app-s1-web-1", 500,
+    answer(f, "POST", CREATE_WEB, 500,
            "{\"message\":\"write /x: no space left on device\"}");
     begin(f);
     wait_gone(f);
@@ -127,7 +123,7 @@ static void missing_image_is_pulled_and_created_again(void **state)
     struct fix *f = *state;
 
     fake_engine_on(
-        f->fake, "POST", "/containers/create?name=app-s1-web-1",
+        f->fake, "POST", CREATE_WEB,
         &(struct fake_answer){ .status = 404,
                                .body = "{\"message\":\"No such image: web:1\"}",
                                .times = 1 });
@@ -148,7 +144,7 @@ static void pull_ends_with_every_layer_and_byte_told(void **state)
 {
     struct fix *f = *state;
 
-    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer_once(f, "POST", CREATE_WEB, 404,
                 "{\"message\":\"No such image: web:1\"}");
     answer(f, "POST", "/images/create", 200,
            LAYER("aa", "Already exists", "")
@@ -167,7 +163,7 @@ static void pull_without_last_words_is_complete_too(void **state)
 {
     struct fix *f = *state;
 
-    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer_once(f, "POST", CREATE_WEB, 404,
                 "{\"message\":\"No such image: web:1\"}");
     answer(f, "POST", "/images/create", 200,
            LAYER("aa", "Pulling fs layer", "")
@@ -182,7 +178,7 @@ static void no_registry_and_no_standin_is_an_error(void **state)
 {
     struct fix *f = *state;
 
-    answer(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer(f, "POST", CREATE_WEB, 404,
            "{\"message\":\"No such image: web:1\"}");
     answer(f, "POST", "/images/create", 500,
            "{\"message\":\"dial tcp: lookup registry: no such host\"}");
@@ -200,7 +196,7 @@ static void standin_of_the_nearest_version_is_used_and_noted(void **state)
     struct fix *f = *state;
 
     fake_engine_on(
-        f->fake, "POST", "/containers/create?name=app-s1-resource",
+        f->fake, "POST", CREATE "resource",
         &(struct fake_answer){ .status = 404,
                                .body = "{\"message\":\"No such image\"}",
                                .times = 1 });
@@ -217,19 +213,17 @@ static void standin_of_the_nearest_version_is_used_and_noted(void **state)
     assert_event(f, "warning postgres:17: no registry answers; "
                     "cvx/postgres:17, made from Debian's packages, stands "
                     "in");
-    assert_non_null(strstr(
-        fake_engine_last(f->fake, "/containers/create?name=app-s1-resource")
-            ->body,
-        "\"cvx/postgres:17\""));
+    assert_non_null(strstr(fake_engine_last(f->fake, CREATE "resource")->body,
+                           "\"cvx/postgres:17\""));
     finish(f);
 
     /* The next session does not ask a registry again. */
     f->ready = f->gone = false;
     begin(f);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
-    assert_int_equal(fake_engine_asked(f->fake, "/images/create"), 1);
+    wait_ready(f);
+    assert_asked(f, "/images/create", 1);
     session_stop(f->session, "test", false, 0);
-    assert_true(loop_run_until(&f->loop, &f->gone, 2000));
+    wait_over(f);
 }
 
 static void overlapping_subnet_is_tried_again_elsewhere(void **state)
@@ -243,10 +237,9 @@ static void overlapping_subnet_is_tried_again_elsewhere(void **state)
                                "on this address space\"}",
                        .times = 3 });
     become_ready(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 4);
+    assert_asked(f, "/networks/create", 4);
     /* They were created for the first one, with an address on it. */
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
+    assert_asked(f, CREATE_WEB, 2);
     assert_true(place_of(f, "/containers/web1?force") <
                 place_of(f, "/containers/web1/start"));
     finish(f);
@@ -257,15 +250,14 @@ static void containers_are_created_while_the_network_is(void **state)
 {
     struct fix *f = *state;
 
-    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 1200);
+    answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 300);
     begin(f);
-    wait_asked(f, "/containers/create?name=app-s1-web-1", 1);
-    wait_asked(f, "/containers/create?name=app-s1-resource-db", 1);
-    run_for(f, 30);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/start"), 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 1);
+    wait_asked(f, CREATE_WEB, 1);
+    wait_asked(f, CREATE_DB, 1);
+    run_for(f, 30); /* the network is not there yet */
+    assert_asked(f, "/containers/db1/start", 0);
+    wait_ready(f);
+    assert_asked(f, CREATE_WEB, 1);
     finish(f);
 }
 
@@ -274,11 +266,10 @@ static void engine_that_wants_the_network_first_gets_it_first(void **state)
     struct fix *f = *state;
 
     answer_late(f, "POST", "/networks/create", 201, "{\"Id\":\"net1\"}", 50);
-    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer_once(f, "POST", CREATE_WEB, 404,
                 "{\"message\":\"network app-s1 not found\"}");
     become_ready(f);
-    assert_int_equal(
-        fake_engine_asked(f->fake, "/containers/create?name=app-s1-web-1"), 2);
+    assert_asked(f, CREATE_WEB, 2);
     finish(f);
     assert_event(f, "removed 2 1 0");
 }
@@ -291,7 +282,7 @@ static void no_address_pool_is_said(void **state)
            "{\"message\":\"Pool overlaps with other one on this address "
            "space\"}");
     begin(f);
-    assert_true(loop_run_until(&f->loop, &f->gone, 3000));
+    wait_over(f);
     assert_event(f, "error no free address pool for the session's network | ");
     assert_event(f, " | remove networks nobody uses: docker network prune");
     assert_event(f, "removed 2 0 0");
@@ -304,8 +295,8 @@ static void resource_that_ends_before_it_is_ready_is_an_error(void **state)
     f->plan.resources.v[0].probe = PROBE_REDIS;
     f->plan.resources.v[0].port = 6379;
     begin(f);
-    run_for(f, 100);
-    push_die(f, "db1", 127);
+    wait_event(f, "resource db checking");
+    push_exit(f, "db1", 127);
     wait_gone(f);
     assert_int_equal(f->status, 127);
     assert_event(f, "error resource db ended before it was ready: exit status "
@@ -339,10 +330,8 @@ static void replicas_are_containers_of_their_own(void **state)
     struct fix *f = *state;
 
     f->web->count = 3;
-    answer(f, "POST", "/containers/create?name=app-s1-web-2", 201,
-           "{\"Id\":\"web2\"}");
-    answer(f, "POST", "/containers/create?name=app-s1-web-3", 201,
-           "{\"Id\":\"web3\"}");
+    answer(f, "POST", CREATE "web-2", 201, "{\"Id\":\"web2\"}");
+    answer(f, "POST", CREATE "web-3", 201, "{\"Id\":\"web3\"}");
     script_container(f, "web2");
     script_container(f, "web3");
     become_ready(f);
@@ -356,8 +345,7 @@ static void with_init(struct fix *f)
     f->web->has_init = true;
     f->web->init_container =
         (struct plan_container){ .image = TEXT("init:1"), .build = -1 };
-    answer(f, "POST", "/containers/create?name=app-s1-web-init", 201,
-           "{\"Id\":\"init1\"}");
+    answer(f, "POST", CREATE "web-init", 201, "{\"Id\":\"init1\"}");
     script_container(f, "init1");
 }
 
@@ -368,11 +356,10 @@ static void init_container_ends_before_its_service_starts(void **state)
     with_init(f);
     begin(f);
     wait_asked(f, "/containers/init1/start", 1);
-    run_for(f, 50);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 0);
-    push_die(f, "init1", 0);
-    fake_engine_finish(f->fake, "/containers/init1/attach");
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    run_for(f, 50); /* it waits for the end of the other */
+    assert_asked(f, "/containers/web1/start", 0);
+    push_exit(f, "init1", 0);
+    wait_ready(f);
     assert_event(f, "init web ready");
     finish(f);
     assert_event(f, "removed 3 1 0");
@@ -385,13 +372,12 @@ static void init_container_that_fails_ends_the_session(void **state)
     with_init(f);
     begin(f);
     wait_asked(f, "/containers/init1/start", 1);
-    push_die(f, "init1", 2);
-    fake_engine_finish(f->fake, "/containers/init1/attach");
+    push_exit(f, "init1", 2);
     wait_gone(f);
     assert_int_equal(f->status, 2);
     assert_event(f,
                  "error initContainer of service web ended: exit status 2 | ");
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 0);
+    assert_asked(f, "/containers/web1/start", 0);
 }
 
 static void end_before_the_answer_to_the_start_is_not_lost(void **state)
@@ -403,8 +389,7 @@ static void end_before_the_answer_to_the_start_is_not_lost(void **state)
     answer_late(f, "POST", "/containers/db1/start", 204, NULL, 150);
     begin(f);
     wait_asked(f, "/containers/db1/start", 1);
-    push_die(f, "db1", 1);
-    fake_engine_finish(f->fake, "/containers/db1/attach");
+    push_exit(f, "db1", 1);
     wait_gone(f);
     assert_event(f, "error resource db ended before it was ready: exit status "
                     "1 | ");
@@ -418,8 +403,8 @@ static void init_container_that_ends_at_once_is_ready(void **state)
     answer_late(f, "POST", "/containers/init1/start", 204, NULL, 100);
     begin(f);
     wait_asked(f, "/containers/init1/start", 1);
-    push_die(f, "init1", 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 3000));
+    push_exit(f, "init1", 0);
+    wait_ready(f);
     finish(f);
 }
 
@@ -430,21 +415,21 @@ static void image_missing_for_ever_is_not_pulled_for_ever(void **state)
 {
     struct fix *f = *state;
 
-    answer(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer(f, "POST", CREATE_WEB, 404,
            "{\"message\":\"No such image: web:1\"}");
     answer(f, "POST", "/images/create", 200, "{\"status\":\"Pulled\"}\n");
     begin(f);
     wait_gone(f);
     assert_event(f, "error service web: cannot create its container | No such "
                     "image: web:1");
-    assert_int_equal(fake_engine_asked(f->fake, "/images/create"), 2);
+    assert_asked(f, "/images/create", 2);
 }
 
 static void built_image_with_an_inherited_label_is_no_standin(void **state)
 {
     struct fix *f = *state;
 
-    answer_once(f, "POST", "/containers/create?name=app-s1-resource", 404,
+    answer_once(f, "POST", CREATE "resource", 404,
                 "{\"message\":\"No such image\"}");
     answer(f, "POST", "/images/create", 500,
            "{\"message\":\"dial tcp: lookup registry: no such host\"}");
@@ -464,24 +449,15 @@ static void built_image_with_an_inherited_label_is_no_standin(void **state)
 static void with_build(struct fix *f, const char *dockerfile)
 {
     struct plan_build *b = vec_add(&f->plan.builds);
-    cleanup_free char *path = NULL;
-    FILE *out;
 
     b->path = TEXT(".");
     b->dockerfile = TEXT("Dockerfile");
     strv_add(&b->services, "web");
     f->web->container.image = NULL;
     f->web->container.build = 0;
-    snprintf(f->dir, sizeof(f->dir), "/tmp/session-build.XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->spec.dir = f->dir;
-    if (dockerfile == NULL)
-        return;
-    path = xasprintf("%s/Dockerfile", f->dir);
-    out = fopen(path, "we");
-    assert_non_null(out);
-    fputs(dockerfile, out);
-    fclose(out);
+    f->spec.dir = f->base.dir.path;
+    if (dockerfile != NULL)
+        tmp_dir_put(&f->base.dir, "Dockerfile", dockerfile, 0644);
 }
 
 static void service_comes_from_the_image_that_was_built(void **state)
@@ -496,9 +472,8 @@ static void service_comes_from_the_image_that_was_built(void **state)
     become_ready(f);
     assert_event(f, "build web built");
     /* Not the tag: another session may build the same app meanwhile. */
-    assert_non_null(strstr(
-        fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1")->body,
-        "\"Image\":\"sha256:built\""));
+    assert_non_null(strstr(fake_engine_last(f->fake, CREATE_WEB)->body,
+                           "\"Image\":\"sha256:built\""));
     finish(f);
 }
 
@@ -511,20 +486,19 @@ static void image_removed_since_it_was_built_is_built_again(void **state)
     answer(f, "POST", "/build?", 200, "{\"aux\":{\"ID\":\"sha256:2\"}}\n");
     answer_once(f, "POST", "/build?", 200, "{\"aux\":{\"ID\":\"sha256:1\"}}\n");
     become_ready(f);
-    answer_once(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer_once(f, "POST", CREATE_WEB, 404,
                 "{\"message\":\"No such image: sha256:1\"}");
-    push_die(f, "web1", 137);
+    push_exit(f, "web1", 137);
     push_event(f, "web1", "destroy", 0);
-    wait_asked(f, "/containers/create?name=app-s1-web-1", 3);
+    wait_asked(f, CREATE_WEB, 3);
     assert_event(f, "warning image cvx-build/app:web-");
     assert_event(f, " was removed from outside; building it again\n");
-    assert_int_equal(fake_engine_asked(f->fake, "/build?"), 2);
+    assert_asked(f, "/build?", 2);
     /* Its base may have gone with it. */
-    assert_int_equal(fake_engine_asked(f->fake, "/images/small:1/json"), 2);
-    assert_non_null(strstr(
-        fake_engine_last(f->fake, "/containers/create?name=app-s1-web-1")->body,
-        "\"Image\":\"sha256:2\""));
-    run_for(f, 50);
+    assert_asked(f, "/images/small:1/json", 2);
+    assert_non_null(strstr(fake_engine_last(f->fake, CREATE_WEB)->body,
+                           "\"Image\":\"sha256:2\""));
+    wait_event_times(f, "service web ready", 2);
     finish(f);
     assert_event(f, "removed 2 1 0");
 }
@@ -552,7 +526,7 @@ static void missing_dockerfile_is_an_error_with_its_path(void **state)
     with_build(f, NULL);
     begin(f);
     wait_gone(f);
-    assert_event(f, "error build of web failed | no such file: /tmp/session-");
+    assert_event(f, "error build of web failed | no such file: /tmp/cvx-test-");
     assert_event(f, "/Dockerfile | `build` in convox.yml names the directory");
     assert_event(f, "build web failed");
 }
@@ -595,19 +569,18 @@ static void no_build_uses_what_is_there_or_says_so(void **state)
 
     with_build(f, NULL);
     f->spec.no_build = true;
-    answer(f, "POST", "/containers/create?name=app-s1-web-1", 404,
+    answer(f, "POST", CREATE_WEB, 404,
            "{\"message\":\"No such image: cvx-build/app:web\"}");
     begin(f);
     wait_gone(f);
     assert_event(f, "No such image: cvx-build/app:web | its image is not "
                     "built yet: start without --no-build");
-    assert_int_equal(fake_engine_asked(f->fake, "/build"), 0);
+    assert_asked(f, "/build", 0);
 }
 
 int main(void)
 {
-#define T(fn)                                                                  \
-    cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
+#define T(fn) SESSION_TEST(fn)
     const struct CMUnitTest tests[] = {
         T(containers_are_created_while_the_network_is),
         T(engine_that_wants_the_network_first_gets_it_first),

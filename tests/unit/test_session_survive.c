@@ -14,31 +14,16 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "support/looptest.h"
-
-#define CREATE_WEB "/containers/create?name=app-s1-web-1"
-#define CREATE_DB  "/containers/create?name=app-s1-resource-db"
 
 /* ---- removed ------------------------------------------------------------ */
 
 /* The next container of that name gets another id, as on a real engine. */
-static void next_is(struct fix *f, const char *create, const char *id)
-{
-    cleanup_free char *body = xasprintf("{\"Id\":\"%s\"}", id);
-
-    answer(f, "POST", create, 201, body);
-    script_container(f, id);
-}
-
 /* docker rm -f, as the engine tells it. */
 static void push_removal(struct fix *f, const char *id)
 {
-    cleanup_free char *attach = xasprintf("/containers/%s/attach", id);
-
     push_event(f, id, "kill", 0);
-    push_die(f, id, 137);
-    fake_engine_finish(f->fake, attach);
-    run_for(f, 30);
+    push_exit(f, id, 137);
+    run_for(f, 30); /* as long as it takes there */
     push_event(f, id, "destroy", 0);
 }
 
@@ -53,14 +38,13 @@ static void service_removed_from_outside_is_made_again(void **state)
                   "outside; making it again");
     assert_event(f, "service web exited: removed from outside\n");
     assert_no_event(f, "killed by");
-    wait_asked(f, "/containers/web2/start", 1);
-    run_for(f, 50);
+    wait_event_times(f, "service web ready", 2);
     finish(f);
     assert_int_equal(f->status, 0);
     assert_event(f, "removed 2 1 0");
     /* Nothing of the old one is in the books. */
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1?force"), 0);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web2?force"), 1);
+    assert_asked(f, "/containers/web1?force", 0);
+    assert_asked(f, "/containers/web2?force", 1);
 }
 
 static void resource_removed_from_outside_is_made_again(void **state)
@@ -72,8 +56,7 @@ static void resource_removed_from_outside_is_made_again(void **state)
     push_removal(f, "db1");
     wait_event(f, "warning resource db: its container was removed from "
                   "outside; making it again");
-    wait_asked(f, "/containers/db2/start", 1);
-    run_for(f, 50);
+    wait_event_times(f, "resource db ready", 2);
     finish(f);
     assert_event(f, "removed 2 1 0");
 }
@@ -84,7 +67,7 @@ static void kill_without_a_removal_is_an_exit(void **state)
 
     become_ready(f);
     push_event(f, "web1", "kill", 0);
-    push_die(f, "web1", 137);
+    push_exit(f, "web1", 137);
     wait_event(f, "service web ended: exit status 137 (killed by SIGKILL)");
     assert_no_event(f, "from outside");
     wait_asked(f, "/containers/web1/start", 2);
@@ -98,16 +81,15 @@ static void container_removed_in_its_pause_is_made_again(void **state)
 
     become_ready(f);
     next_is(f, CREATE_WEB, "web2");
-    push_die(f, "web1", 1);
+    push_exit(f, "web1", 1);
     wait_event(f, "starting it again in 0.5 s");
     push_event(f, "web1", "destroy", 0);
     wait_event(f, "warning service web: its container was removed from "
                   "outside; making it again");
-    wait_asked(f, "/containers/web2/start", 1);
-    run_for(f, 50);
+    wait_event_times(f, "service web ready", 2);
     finish(f);
     assert_event(f, "removed 2 1 0");
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1?force"), 0);
+    assert_asked(f, "/containers/web1?force", 0);
 }
 
 static void container_removed_before_it_was_started_is_made_again(void **state)
@@ -117,12 +99,11 @@ static void container_removed_before_it_was_started_is_made_again(void **state)
     f->db->probe = PROBE_REDIS; /* it never answers, so web waits */
     f->db->port = 1;
     begin(f);
-    wait_event(f, "service web waiting");
-    run_for(f, 50);
+    wait_event(f, "service web waiting"); /* with a container */
     next_is(f, CREATE_WEB, "web2");
     push_event(f, "web1", "destroy", 0);
     wait_asked(f, CREATE_WEB, 2);
-    run_for(f, 50);
+    wait_event_times(f, "service web waiting", 2);
     assert_event(f, "warning service web: its container was removed from "
                     "outside; making it again");
     finish(f);
@@ -143,7 +124,7 @@ static void container_removed_while_files_are_put_gets_them_again(void **state)
     answer(f, "PUT", "/containers/web2/archive", 200, NULL);
     push_event(f, "web1", "destroy", 0);
     wait_asked(f, "/containers/web2/archive", 1);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     finish(f);
     assert_event(f, "removed 2 1 0");
 }
@@ -158,7 +139,7 @@ static void container_removed_while_it_starts_is_made_again(void **state)
     wait_asked(f, "/containers/web1/start", 1);
     next_is(f, CREATE_WEB, "web2");
     push_event(f, "web1", "destroy", 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     assert_event(f, "its container was removed from outside");
     finish(f);
     assert_event(f, "removed 2 1 0");
@@ -173,7 +154,7 @@ static void container_removed_while_it_is_attached_is_made_again(void **state)
     wait_asked(f, "/containers/web1/attach", 1);
     next_is(f, CREATE_WEB, "web2");
     push_event(f, "web1", "destroy", 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     assert_event(f, "its container was removed from outside");
     finish(f);
     assert_event(f, "removed 2 1 0");
@@ -191,7 +172,7 @@ static void own_removal_is_nobodys_doing(void **state)
     wait_asked(f, "/containers/web1?force", 1);
     next_is(f, CREATE_WEB, "web2");
     push_event(f, "web1", "destroy", 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    wait_ready(f);
     assert_no_event(f, "from outside");
     finish(f);
     assert_event(f, "removed 2 1 0");
@@ -204,18 +185,17 @@ static void init_container_removed_after_its_work_is_not_missed(void **state)
     f->web->has_init = true;
     f->web->init_container =
         (struct plan_container){ .image = TEXT("web:1"), .build = -1 };
-    next_is(f, "/containers/create?name=app-s1-web-init", "init1");
+    next_is(f, CREATE "web-init", "init1");
     begin(f);
     wait_asked(f, "/containers/init1/start", 1);
-    run_for(f, 30);
-    push_die(f, "init1", 0);
-    assert_true(loop_run_until(&f->loop, &f->ready, 3000));
+    push_exit(f, "init1", 0);
+    wait_ready(f);
     push_event(f, "init1", "destroy", 0);
-    run_for(f, 100);
+    run_for(f, 100); /* it would be made again */
     assert_no_event(f, "from outside");
     finish(f);
     assert_event(f, "removed 2 1 0");
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/init1?force"), 0);
+    assert_asked(f, "/containers/init1?force", 0);
 }
 
 static void removed_again_and_again_before_it_is_ready_is_an_error(void **state)
@@ -226,13 +206,11 @@ static void removed_again_and_again_before_it_is_ready_is_an_error(void **state)
     f->db->port = 1;
     begin(f);
     wait_event(f, "service web waiting");
-    for (int i = 0; i < 4 && !f->gone; i++) {
+    for (unsigned i = 0; i < 4 && !f->gone; i++) {
         push_event(f, "web1", "destroy", 0);
-        for (int k = 0; k < 4000 && !f->gone &&
-                        fake_engine_asked(f->fake, CREATE_WEB) < i + 2U;
-             k++)
-            run_for(f, 10);
-        run_for(f, 30);
+        WAIT_FOR(&f->base.loop,
+                 f->gone || fake_engine_asked(f->fake, CREATE_WEB) > i + 1);
+        run_for(f, 30); /* it is created, and waits */
     }
     wait_gone(f);
     assert_int_equal(f->status, 137);
@@ -280,15 +258,13 @@ static void what_the_engine_lost_while_away_is_made_again(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    run_for(f, 20);
     next_is(f, CREATE_WEB, "web2");
     answer(f, "GET", "/containers/json", 200,
            "[{\"Id\":\"db1\",\"Names\":[\"/a\"],\"State\":\"running\","
            "\"Labels\":{}}]");
     fake_engine_finish(f->fake, "/events");
     wait_event(f, "service web: its container was removed from outside");
-    wait_asked(f, "/containers/web2/start", 1);
-    run_for(f, 50);
+    wait_event_times(f, "service web ready", 2);
     answer(f, "GET", "/containers/json", 200, "[]");
     finish(f);
     assert_event(f, "removed 2 1 0");
@@ -302,7 +278,7 @@ static void memory_that_runs_out_is_the_reason(void **state)
 
     become_ready(f);
     push_event(f, "web1", "oom", 0);
-    push_die(f, "web1", 137);
+    push_exit(f, "web1", 137);
     wait_event(f, "warning service web ended: exit status 137 (out of memory); "
                   "starting it again");
     wait_asked(f, "/containers/web1/start", 2);
@@ -314,9 +290,8 @@ static void word_of_memory_may_come_after_the_exit(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    push_die(f, "web1", 137);
-    fake_engine_finish(f->fake, "/containers/web1/attach");
-    run_for(f, 100);
+    push_exit(f, "web1", 137);
+    run_for(f, 100); /* the word is waited for */
     assert_no_event(f, "service web exited");
     push_event(f, "web1", "oom", 0);
     wait_event(f, "service web exited: exit status 137 (out of memory)");
@@ -365,7 +340,7 @@ static void container_off_the_network_is_connected_again(void **state)
 
     strv_add(&f->web->container.aliases, "web");
     become_ready(f);
-    run_for(f, 30);
+    wait_asked(f, "/events?filters=%7B%22network", 1);
     inspected(f, "web1", "running", "\"bridge\":{\"IPAddress\":\"1.2.3.4\"}");
     answer(f, "POST", "/networks/net1/connect", 200, NULL);
     push_network_event(f, "disconnect", "web1");
@@ -388,16 +363,16 @@ static void end_of_a_container_is_no_disconnect(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    run_for(f, 30);
+    wait_asked(f, "/events?filters=%7B%22network", 1);
     push_die(f, "web1", 1);
     push_network_event(f, "disconnect", "web1");
-    run_for(f, 50);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/json"), 0);
+    run_for(f, 50); /* it is not looked at */
+    assert_asked(f, "/containers/web1/json", 0);
     /* An engine may tell the disconnect first: the look shows it. */
     inspected(f, "db1", "exited", "");
     push_network_event(f, "disconnect", "db1");
     wait_asked(f, "/containers/db1/json", 1);
-    run_for(f, 50);
+    run_for(f, 50); /* what it shows is no reason to say anything */
     assert_no_event(f, "disconnected");
     ends_clean(f);
 }
@@ -409,7 +384,7 @@ static void taken_address_is_given_up_for_another(void **state)
     const struct fake_request *r;
 
     become_ready(f);
-    run_for(f, 30);
+    wait_asked(f, "/events?filters=%7B%22network", 1);
     inspected(f, "web1", "running", "");
     answer(f, "POST", "/networks/net1/connect", 200, NULL);
     answer_once(f, "POST", "/networks/net1/connect", 500,
@@ -419,8 +394,8 @@ static void taken_address_is_given_up_for_another(void **state)
     r = fake_engine_last(f->fake, "/networks/net1/connect");
     assert_null(strstr(r->body, "IPv4Address"));
     wait_asked(f, "/containers/web1/json", 2); /* which is it now? */
-    run_for(f, 50);
-    assert_int_equal(fake_engine_asked(f->fake, "/networks/net1/connect"), 2);
+    run_for(f, 50);                            /* with that it is content */
+    assert_asked(f, "/networks/net1/connect", 2);
     /* The next container gets an address of our own choice, a new one. */
     first = address_in(fake_engine_last(f->fake, CREATE_WEB));
     next_is(f, CREATE_WEB, "web2");
@@ -429,8 +404,8 @@ static void taken_address_is_given_up_for_another(void **state)
     wait_asked(f, CREATE_WEB, 2);
     second = address_in(fake_engine_last(f->fake, CREATE_WEB));
     assert_string_not_equal(first, second);
-    wait_asked(f, "/containers/web2/start", 1);
-    run_for(f, 50);
+    wait_asked(f, "/containers/web2/json", 1);
+    run_for(f, 50); /* the answer is read: it is on the network */
     inspected(f, "web2", "running", "");
     push_network_event(f, "disconnect", "web2");
     wait_asked(f, "/networks/net1/connect", 3);
@@ -444,7 +419,7 @@ static void what_cannot_be_connected_is_said(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    run_for(f, 30);
+    wait_asked(f, "/events?filters=%7B%22network", 1);
     inspected(f, "web1", "running", "");
     answer(f, "POST", "/networks/net1/connect", 500,
            "{\"message\":\"no driver\"}");
@@ -459,10 +434,10 @@ static void container_started_again_is_looked_for_on_the_network(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    run_for(f, 30);
+    wait_asked(f, "/events?filters=%7B%22network", 1);
     inspected(f, "web1", "running", "");
     answer(f, "POST", "/networks/net1/connect", 200, NULL);
-    push_die(f, "web1", 1);
+    push_exit(f, "web1", 1);
     wait_asked(f, "/containers/web1/start", 2);
     wait_asked(f, "/networks/net1/connect", 1);
     ends_clean(f);
@@ -473,7 +448,7 @@ static void removed_network_ends_the_session(void **state)
     struct fix *f = *state;
 
     become_ready(f);
-    run_for(f, 30);
+    wait_asked(f, "/events?filters=%7B%22network", 1);
     push_network_event(f, "destroy", "");
     wait_over(f);
     assert_int_equal(f->status, 1);
@@ -490,7 +465,7 @@ static void start_on_a_network_that_is_gone_ends_the_session(void **state)
     become_ready(f);
     answer(f, "POST", "/containers/web1/start", 404,
            "{\"message\":\"network app-s1 not found\"}");
-    push_die(f, "web1", 1);
+    push_exit(f, "web1", 1);
     wait_over(f);
     assert_event(f, "error the session's network app-s1 was removed from "
                     "outside");
@@ -504,8 +479,8 @@ static void engine_without_network_events_is_used_without_them(void **state)
     answer(f, "GET", "/events?filters=%7B%22network", 500,
            "{\"message\":\"network is an invalid filter\"}");
     become_ready(f);
-    run_for(f, 300);
-    assert_int_equal(fake_engine_asked(f->fake, "/events"), 2);
+    run_for(f, 300); /* longer than the pause before it listens again */
+    assert_asked(f, "/events", 2);
     assert_string_equal("", strstr(str_c(&f->events), "warning") == NULL
                                 ? ""
                                 : str_c(&f->events));
@@ -522,16 +497,6 @@ static void hang(struct fix *f)
     answer_never(f, NULL, "/");
 }
 
-static unsigned count_of(const struct fix *f, const char *text)
-{
-    unsigned count = 0;
-
-    for (const char *at = str_c(&f->events); (at = strstr(at, text)) != NULL;
-         at++)
-        count++;
-    return count;
-}
-
 static void hanging_engine_is_said_once_and_its_return_too(void **state)
 {
     struct fix *f = *state;
@@ -540,13 +505,13 @@ static void hanging_engine_is_said_once_and_its_return_too(void **state)
     become_ready(f);
     hang(f);
     wait_event(f, "does not answer (for 0.1 s now); waiting for it");
-    run_for(f, 8 * PING_MS);
-    assert_int_equal(count_of(f, "does not answer"), 1);
+    run_for(f, 8 * PING_MS); /* more pings; it is said once */
+    assert_int_equal(events_with(f, "does not answer"), 1);
     assert_no_event(f, "answers again");
     session_fix_script(f);
     wait_event(f, "warning the engine answers again, after 0.");
-    run_for(f, 4 * PING_MS);
-    assert_int_equal(count_of(f, "answers again"), 1);
+    run_for(f, 4 * PING_MS); /* and so is this */
+    assert_int_equal(events_with(f, "answers again"), 1);
     assert_false(f->gone);
     finish(f);
     assert_event(f, "removed 2 1 0");
@@ -610,7 +575,7 @@ static void engine_that_answers_is_pinged_in_silence(void **state)
 
     f->spec.ping_ms = PING_MS;
     become_ready(f);
-    run_for(f, 5 * PING_MS);
+    run_for(f, 5 * PING_MS); /* how many come in this time is counted */
     assert_in_range(fake_engine_asked(f->fake, "/_ping"), 3, 5);
     assert_no_event(f, "warning");
     finish(f);
@@ -660,8 +625,7 @@ static void full_disk_at_the_network_says_what_to_do(void **state)
 
 int main(void)
 {
-#define T(fn)                                                                  \
-    cmocka_unit_test_setup_teardown(fn, session_fix_setup, session_fix_teardown)
+#define T(fn) SESSION_TEST(fn)
     const struct CMUnitTest tests[] = {
         T(service_removed_from_outside_is_made_again),
         T(resource_removed_from_outside_is_made_again),

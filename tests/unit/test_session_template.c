@@ -9,10 +9,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
-#include "support/looptest.h"
 #include "support/session_fix.h"
-
-#define CREATE_DB "/containers/create?name=app-s1-resource-db"
 
 static const char OFFICIAL[] = "{\"Id\":\"sha256:aa\",\"Config\":{"
                                "\"Entrypoint\":[\"docker-entrypoint.sh\"]}}";
@@ -73,7 +70,7 @@ static void container_comes_from_the_template(void **state)
     become_ready(f);
     assert_image(f, 0, "cvx-template/postgres:");
     assert_event(f, "template of db used");
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 1);
+    assert_asked(f, CREATE_DB, 1);
     finish(f);
 }
 
@@ -110,7 +107,7 @@ static void files_that_shape_the_data_are_not_put_again(void **state)
     *file = (struct plan_file){ .path = TEXT("/docker-entrypoint-initdb.d/a"),
                                 .text = TEXT("CREATE TABLE t();") };
     become_ready(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1/archive"), 0);
+    assert_asked(f, "/containers/db1/archive", 0);
     finish(f);
 }
 
@@ -135,7 +132,7 @@ static void switched_off_nobody_asks_for_one(void **state)
     f->spec.templates = TEMPLATES_OFF;
     become_ready(f);
     assert_image(f, 0, "postgres:17");
-    assert_int_equal(fake_engine_asked(f->fake, "/images/"), 0);
+    assert_asked(f, "/images/", 0);
     finish(f);
 }
 
@@ -233,9 +230,8 @@ static void template_whose_server_ends_is_left_for_the_image(void **state)
     f->db->port = 5432;
     begin(f);
     wait_asked(f, "/containers/db1/start", 1);
-    run_for(f, 20);
-    fake_engine_finish(f->fake, "/containers/db1/attach");
-    push_die(f, "db1", 3);
+    wait_event(f, "resource db checking");
+    push_exit(f, "db1", 3);
     wait_asked(f, CREATE_DB, 2);
     assert_image(f, 1, "postgres:17");
     assert_event(f, "its template does not work: exit status 3");
@@ -332,7 +328,7 @@ static void one_that_is_there_is_not_made_again(void **state)
            "{\"Id\":\"sha256:old\"}");
     become_ready(f);
     assert_event(f, "template of db there");
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 0);
+    assert_asked(f, CREATE_DB, 0);
     finish(f);
 }
 
@@ -347,11 +343,11 @@ static void server_that_does_not_end_cleanly_makes_none(void **state)
     wait_gone(f);
     assert_event(f, "error cannot make a template for resource db | the server "
                     "did not end cleanly");
-    assert_int_equal(fake_engine_asked(f->fake, "/commit"), 0);
+    assert_asked(f, "/commit", 0);
     f->gone = false; /* nobody tries again at once, nor asks for it */
     become_ready(f);
     assert_event(f, "template of db bad");
-    assert_int_equal(fake_engine_asked(f->fake, CREATE_DB), 1);
+    assert_asked(f, CREATE_DB, 1);
     stop_it(f);
     wait_over(f);
 }
@@ -368,8 +364,8 @@ static void container_touched_meanwhile_makes_none(void **state)
     begin(f);
     wait_gone(f);
     assert_event(f, "error cannot make a template for resource db | ");
-    assert_int_equal(fake_engine_asked(f->fake, "/images/sha256:new/tag"), 0);
-    assert_int_equal(fake_engine_asked(f->fake, "/images/sha256:new"), 1);
+    assert_asked(f, "/images/sha256:new/tag", 0);
+    assert_asked(f, "/images/sha256:new", 1);
 }
 
 static void session_that_ends_waits_for_the_commit_and_drops_it(void **state)
@@ -380,11 +376,11 @@ static void session_that_ends_waits_for_the_commit_and_drops_it(void **state)
     begin(f);
     wait_asked(f, "/commit", 1);
     stop_it(f);
-    run_for(f, 20);
-    assert_int_equal(fake_engine_asked(f->fake, "/containers/db1?force"), 0);
+    run_for(f, 20); /* the commit is under way */
+    assert_asked(f, "/containers/db1?force", 0);
     wait_gone(f);
-    assert_int_equal(fake_engine_asked(f->fake, "/images/sha256:new/tag"), 0);
-    assert_int_equal(fake_engine_asked(f->fake, "/images/sha256:new"), 1);
+    assert_asked(f, "/images/sha256:new/tag", 0);
+    assert_asked(f, "/images/sha256:new", 1);
     assert_event(f, "removed 1 1 0");
 }
 

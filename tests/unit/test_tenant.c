@@ -137,7 +137,7 @@ static int setup(void **state)
     r->f->web->container.stop_grace_s = 1;
     script_rack(r->f);
     r->owner = owner_self();
-    r->tenants = (struct tenants){ .loop = &r->f->loop,
+    r->tenants = (struct tenants){ .loop = &r->f->base.loop,
                                    .rack_id = "rack1",
                                    .owner = r->owner,
                                    .notes = r->f->notes,
@@ -145,7 +145,7 @@ static int setup(void **state)
                                    .on_empty = on_empty,
                                    .user = r };
     r->links = links_new(
-        &(struct links_spec){ .loop = &r->f->loop,
+        &(struct links_spec){ .loop = &r->f->base.loop,
                               .rack_id = "rack1",
                               .owner = r->owner,
                               .lives = tenants_live,
@@ -153,7 +153,7 @@ static int setup(void **state)
                               .user = &r->tenants });
     r->store = (struct store){ .dir = TEXT("/nowhere") };
     r->runs = (struct app_runs){ .tenants = &r->tenants, .store = &r->store };
-    endpoint = xasprintf("unix://%s", r->f->path);
+    endpoint = xasprintf("unix://%s", r->f->base.path);
     env_set(&env, "DOCKER_HOST", endpoint, "test");
     links_find(r->links, &env, on_link, r);
     for (int i = 0; i < 200 && r->link == NULL; i++)
@@ -170,7 +170,7 @@ static int teardown(void **state)
     no_process(false);
     assert_null(r->tenants.all);
     links_close(r->links, on_links_closed, r);
-    assert_true(loop_run_until(&r->f->loop, &r->links_closed, 4000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->links_closed, 4000));
     str_release(&r->swept_objects);
     free(r->owner);
     free(r);
@@ -187,13 +187,13 @@ static void guest_is_ready(struct guest *g, struct rack_fix *r)
 {
     guest_arrives(g, r);
     tenant_begin(&g->tenant);
-    assert_true(loop_run_until(&r->f->loop, &g->ready, 3000));
+    assert_true(loop_run_until(&r->f->base.loop, &g->ready, 3000));
 }
 
 static void guest_leaves(struct guest *g)
 {
     tenant_stop(&g->tenant, "test", true, 0);
-    assert_true(loop_run_until(&g->r->f->loop, &g->over, 5000));
+    assert_true(loop_run_until(&g->r->f->base.loop, &g->over, 5000));
     str_release(&g->heard);
 }
 
@@ -228,7 +228,7 @@ static void nothing_of_it_is_created_before_somebody_guards_it(void **state)
     wait_asked(r->f, "/containers/create?name=cvx-reaper", 1);
     assert_int_equal(g.tenant.state, TENANT_GUARDING);
     assert_int_equal(fake_engine_asked(r->f->fake, "/networks/create"), 0);
-    assert_true(loop_run_until(&r->f->loop, &g.ready, 3000));
+    assert_true(loop_run_until(&r->f->base.loop, &g.ready, 3000));
     guest_leaves(&g);
 }
 
@@ -247,7 +247,7 @@ static void one_that_is_stopped_before_it_begins_hears_why(void **state)
     assert_string_equal(str_c(&waiting.heard), "error not wanted\n");
     assert_string_equal(str_c(&guarding.heard), "error not wanted either\n");
     assert_false(waiting.over || guarding.over); /* never inside the call */
-    assert_true(loop_run_until(&r->f->loop, &r->empty, 2000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->empty, 2000));
     assert_true(waiting.over && guarding.over);
     assert_int_equal(fake_engine_asked(r->f->fake, "/networks/create"), 0);
     str_release(&waiting.heard);
@@ -261,7 +261,7 @@ static void the_end_of_rackd_stops_a_kind_that_it_does_not_know(void **state)
 
     guest_is_ready(&g, r);
     tenants_stop(&r->tenants, "rackd ends", false);
-    assert_true(loop_run_until(&r->f->loop, &g.over, 5000));
+    assert_true(loop_run_until(&r->f->base.loop, &g.over, 5000));
     assert_non_null(strstr(str_c(&g.heard), "stopping rackd ends\n"));
     str_release(&g.heard);
 }
@@ -277,9 +277,9 @@ static void a_kind_in_the_background_is_not_waited_for(void **state)
     background.background = true;
     tenant_init(&g.tenant, &r->tenants, r->link, &background);
     tenant_begin(&g.tenant);
-    assert_true(loop_run_until(&r->f->loop, &g.ready, 3000));
+    assert_true(loop_run_until(&r->f->base.loop, &g.ready, 3000));
     tenants_stop(&r->tenants, "rackd ends", false);
-    assert_true(loop_run_until(&r->f->loop, &g.over, 5000));
+    assert_true(loop_run_until(&r->f->base.loop, &g.over, 5000));
     assert_int_equal(fake_engine_asked(r->f->fake, "/containers/web1/stop"), 0);
     str_release(&g.heard);
 }
@@ -303,7 +303,7 @@ static void sweep_by_hand(struct rack_fix *r)
                                       .on_object = on_object,
                                       .on_done = on_swept,
                                       .user = r });
-    assert_true(loop_run_until(&r->f->loop, &r->swept, 2000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->swept, 2000));
 }
 
 static void a_sweep_spares_what_lives_and_takes_what_is_over(void **state)
@@ -407,10 +407,10 @@ static void all_who_listen_to_a_start_hear_the_same(void **state)
     app_run_listen(run, &two.listener);
     app_runs_listen(&r->runs, &every.listener);
     app_run_begin(run);
-    assert_true(loop_run_until(&r->f->loop, &two.ready, 3000));
+    assert_true(loop_run_until(&r->f->base.loop, &two.ready, 3000));
     assert_ptr_equal(app_runs_find(&r->runs, "app"), run);
     app_run_stop(run, "test", true, 0);
-    assert_true(loop_run_until(&r->f->loop, &r->empty, 5000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->empty, 5000));
     assert_string_equal(str_c(&one.heard), all);
     assert_string_equal(str_c(&two.heard), all);
     assert_string_equal(str_c(&every.heard), all);
@@ -431,9 +431,9 @@ static void one_who_leaves_hears_no_more_and_the_start_goes_on(void **state)
     app_run_listen(run, &leaves.listener);
     app_run_listen(run, &stays.listener);
     app_run_begin(run);
-    assert_true(loop_run_until(&r->f->loop, &stays.ready, 3000));
+    assert_true(loop_run_until(&r->f->base.loop, &stays.ready, 3000));
     app_run_stop(run, "test", true, 0);
-    assert_true(loop_run_until(&r->f->loop, &r->empty, 5000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->empty, 5000));
     assert_string_equal(str_c(&leaves.heard), "session\nready\n");
     assert_string_equal(str_c(&stays.heard),
                         "session\nready\nstopping\nover\n");
@@ -452,7 +452,7 @@ static void nobody_need_listen_at_all(void **state)
     app_run_detach(run, 0);
     assert_true(run->detached);
     app_run_stop(run, "test", true, 0);
-    assert_true(loop_run_until(&r->f->loop, &r->empty, 5000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->empty, 5000));
 }
 
 static void a_start_ends_when_its_time_to_live_is_over(void **state)
@@ -464,9 +464,9 @@ static void a_start_ends_when_its_time_to_live_is_over(void **state)
     ear_init(&e);
     app_run_listen(run, &e.listener);
     app_run_begin(run);
-    assert_true(loop_run_until(&r->f->loop, &e.ready, 3000));
+    assert_true(loop_run_until(&r->f->base.loop, &e.ready, 3000));
     app_run_detach(run, 1);
-    assert_true(loop_run_until(&r->f->loop, &r->empty, 5000));
+    assert_true(loop_run_until(&r->f->base.loop, &r->empty, 5000));
     assert_string_equal(str_c(&e.heard), "session\nready\nstopping\nover\n");
     str_release(&e.heard);
 }
