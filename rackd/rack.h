@@ -125,7 +125,7 @@ struct app_run {
 struct rack {
     uv_loop_t *loop;
     struct store store;
-    char *owner; /* label cvx.owner (owner.h) */
+    char *owner;         /* label cvx.owner (owner.h) */
     char *sandbox_image; /* the reaper's */
     char *socket_path;
     struct web *control;

@@ -1,6 +1,6 @@
 /*
  * templates -- made one session after the other: each starts the databases of
- * a plan, stops them cleanly and keeps what they wrote (run/commit.c). Nobody
+ * a plan, stops them cleanly and keeps what they wrote (run/template_make.c). Nobody
  * waits for it but `cvx templates build`; ten sessions that miss the same one
  * ask ten times, and the second time it is there.
  */

@@ -14,14 +14,6 @@
 #include "run/item_marks.h"
 #include "run/session_parts.h"
 
-const char *item_kind_word(enum item_kind kind)
-{
-    static const char *const words[] = { "resource", "init", "service",
-                                         "sandbox" };
-
-    return words[kind];
-}
-
 /* "the network that cache, db share" */
 static char *sandbox_title(const struct item *sandbox)
 {
@@ -172,6 +164,14 @@ void item_start_over(struct item *it)
     session_poke(it->s);
 }
 
+bool items_are_gone(const struct session *s)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_GONE)
+            return false;
+    return true;
+}
+
 /* ---- its beginning and end ---------------------------------------------- */
 
 struct item *item_new(struct session *s, enum item_kind kind,
@@ -202,8 +202,9 @@ void item_free(struct item *it)
 {
     item_output_release(it);
     item_ports_release(it);
-    item_sandbox_release(it);
-    template_release(it);
+    free(it->sandbox.joined);
+    free(it->template.name);
+    free(it->template.base_id);
     free(it->making.image_id);
     free(it->files.archive);
     free(it->source);

@@ -107,7 +107,14 @@ void item_set_state(struct item *it, enum item_state state, const char *text);
 void item_set_state_quietly(struct item *it, enum item_state state);
 
 const char *item_state_word(const struct item *it);
-const char *item_kind_word(enum item_kind kind);
+
+static inline const char *item_kind_word(enum item_kind kind)
+{
+    static const char *const words[] = { "resource", "init", "service",
+                                         "sandbox" };
+
+    return words[kind];
+}
 
 /* "service web", "initContainer of service web"; the caller frees it. */
 char *item_title(const struct item *it);
@@ -135,5 +142,8 @@ void item_forget_container(struct item *it);
 
 /* The same, and create another. */
 void item_start_over(struct item *it);
+
+/* Nothing of any item is on the engine. */
+bool items_are_gone(const struct session *s);
 
 #endif /* RUN_ITEM_H */

@@ -222,14 +222,6 @@ static void on_removed(const struct err *err, void *user)
 
 /* ---- all of them --------------------------------------------------------- */
 
-bool items_are_gone(const struct session *s)
-{
-    for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->state != ITEM_GONE)
-            return false;
-    return true;
-}
-
 bool items_are_unplugged(const struct session *s)
 {
     for (struct item *it = s->items; it != NULL; it = it->next)

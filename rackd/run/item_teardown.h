@@ -34,9 +34,8 @@ uint64_t item_end_ms(const struct item *it);
 void item_ended(struct item *it);
 void item_unplugged(struct item *it);
 
-/* Of all items: nothing of them is on the engine; none is on the network; the
- * engine has been asked to remove each and none runs. */
-bool items_are_gone(const struct session *s);
+/* Of all items: none is on the network; the engine has been asked to remove
+ * each and none runs. */
 bool items_are_unplugged(const struct session *s);
 bool items_are_going(const struct session *s);
 

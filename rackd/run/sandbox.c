@@ -130,11 +130,6 @@ void sandbox_release(struct session *s)
     strv_release(&plan->cap_drop);
 }
 
-void item_sandbox_release(struct item *it)
-{
-    free(it->sandbox.joined);
-}
-
 /* ---- sharing ------------------------------------------------------------ */
 
 void sandbox_share_ports(struct item *sandbox)

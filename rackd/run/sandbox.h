@@ -26,7 +26,6 @@ struct item_sandbox {
 /* Once the session's resources are there: choose who shares, and add it. */
 void sandbox_lay_out(struct session *s);
 void sandbox_release(struct session *s);
-void item_sandbox_release(struct item *it);
 
 /* The host ports chosen for it are its members'. */
 void sandbox_share_ports(struct item *sandbox);

@@ -129,12 +129,6 @@ void template_expect_again(struct item *it)
         it->template.state = TEMPLATE_UNKNOWN;
 }
 
-void template_release(struct item *it)
-{
-    free(it->template.name);
-    free(it->template.base_id);
-}
-
 bool template_is_known(struct item *it)
 {
     if (it->template.state == TEMPLATE_UNKNOWN) {
