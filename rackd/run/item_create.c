@@ -179,14 +179,10 @@ static void on_created(const char *id, const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->call = NULL;
     if (err == NULL)
         it->id = xstrdup(id);
-    if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->teardown.now);
-        session_poke(it->s); /* it may have been the last one */
+    if (item_is_over(it))
         return;
-    }
     if (err == NULL) {
         it->creation.image_tries = 0;
         template_is_there(it);

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "run/explain.h"
 #include "run/item.h"
-#include "run/item_start.h"
+#include "run/item_depend.h"
 #include "run/session_parts.h"
 
 /* After an exit, wait for the rest of the output until none came for so long;
@@ -31,10 +31,6 @@
 /* How many exits in a row are told with the last lines of output. */
 #define EXITS_TOLD 3
 
-/* Bounds re-creation: an engine that always answers 404 would loop us, and
- * somebody who removes it each time before it is ready means it. */
-#define REMADE_TRIES 3
-
 /* In order of time. */
 static void on_last_words(uv_timer_t *timer);
 static void settle(struct item *it);
@@ -50,16 +46,6 @@ void item_exit_begin(struct item *it)
 void item_never_ran(struct item *it)
 {
     it->exit.died = false;
-}
-
-bool item_may_be_remade(struct item *it)
-{
-    return it->exit.remade++ < REMADE_TRIES;
-}
-
-void item_forgive_removals(struct item *it)
-{
-    it->exit.remade = 0;
 }
 
 void item_exit_stop(struct item *it)
@@ -138,7 +124,7 @@ static void removed_while_it_paused(struct item *it)
 
 void item_removed(struct item *it)
 {
-    if (it->remake.dropping)
+    if (it->drop.dropping)
         return;
     switch (it->state) {
     case ITEM_FILLING:

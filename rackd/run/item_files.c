@@ -11,7 +11,7 @@
 #include "engine/context.h"
 #include "engine/engine.h"
 #include "run/item.h"
-#include "run/item_start.h"
+#include "run/item_depend.h"
 #include "run/session_parts.h"
 
 /* Docker 20.10 now and then says "Could not find the file / in container"
@@ -102,11 +102,8 @@ static void on_put(const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->call = NULL;
-    if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->teardown.now);
+    if (item_is_over(it))
         return;
-    }
     if (err != NULL && err->code == ERR_NOT_FOUND &&
         it->files.tries++ < PUT_TRIES) {
         uv_timer_start(&it->files.again.uv, on_again, PUT_AGAIN_MS, 0);

@@ -145,8 +145,7 @@ bool sandbox_is_made(const struct item *it)
 {
     const struct item *sandbox = it->sandbox.of;
 
-    return sandbox == NULL ||
-           (sandbox->id != NULL && !sandbox->remake.dropping);
+    return sandbox == NULL || (sandbox->id != NULL && !sandbox->drop.dropping);
 }
 
 bool sandbox_is_up(const struct item *it)
@@ -238,6 +237,6 @@ void sandbox_give_up(struct item *sandbox, const char *why)
     DL_FOREACH (sandbox->s->items, it)
         if (it->sandbox.of == sandbox)
             it->sandbox.of = NULL;
-    item_take_down(sandbox, true);
+    sandbox->sandbox.given_up = true; /* item_poke() takes it down */
     session_poke(sandbox->s);
 }

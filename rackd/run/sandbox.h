@@ -19,6 +19,7 @@ struct item_sandbox {
     size_t first_port;        /* of its ports, in the sandbox's plan */
     char *joined;             /* the sandbox's container when it was created */
     bool chosen;              /* while members are chosen */
+    bool given_up;            /* of a sandbox: it is done without */
     bool lost;                /* its sandbox has ended since it was started */
     struct engine_call *kill; /* of a member whose sandbox has ended */
 };

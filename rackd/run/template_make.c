@@ -56,7 +56,6 @@ static void fail(struct item *it, const char *why)
         engine_image_remove(it->s->spec.engine, it->making.image_id, on_dropped,
                             NULL);
     if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, true);
         session_poke(it->s);
         return;
     }
