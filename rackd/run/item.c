@@ -9,12 +9,16 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/strv.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
 #include "run/image.h"
 #include "run/item_marks.h"
+#include "run/item_output.h"
+#include "run/item_ports.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/session_timer.h"
 
 /* Bounds re-creation: an engine that always answers 404 would loop us, and
  * somebody who removes it each time before it is ready means it. */

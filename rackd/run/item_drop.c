@@ -9,6 +9,8 @@
 #include "engine/engine.h"
 #include "run/explain.h"
 #include "run/item.h"
+#include "run/item_output.h"
+#include "run/sandbox.h"
 #include "run/session_parts.h"
 
 static void on_dropped(const struct err *err, void *user);

@@ -10,9 +10,13 @@
 #include "base/strv.h"
 #include "engine/context.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
 #include "run/item.h"
 #include "run/item_depend.h"
+#include "run/item_drop.h"
 #include "run/session_parts.h"
+#include "run/template.h"
+#include "run/volume.h"
 
 /* Docker 20.10 now and then says "Could not find the file / in container"
  * while other containers are being created: it is there the next moment. */

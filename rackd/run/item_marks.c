@@ -10,6 +10,7 @@
 #include "run/image.h"
 #include "run/item.h"
 #include "run/session_parts.h"
+#include "timing/marks.h"
 
 static void need_all(struct item *it, enum item_kind kind, const char *name)
 {
@@ -61,7 +62,7 @@ void item_mark(struct item *it)
     item_mark_state(it);
 }
 
-/* What it does in its state; -1: nothing. */
+/* The phase of a start that its state is part of; -1: of none. */
 static int phase_of(const struct item *it)
 {
     switch (it->state) {

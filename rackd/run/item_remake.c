@@ -8,7 +8,10 @@
 #include "base/err.h"
 #include "engine/reason.h"
 #include "run/item.h"
+#include "run/item_drop.h"
+#include "run/item_ports.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 
 /* The init program of Podman, and Docker's, is a package that may be
  * missing. */

@@ -12,8 +12,20 @@
 #include "base/err.h"
 #include "engine/engine.h"
 #include "run/item.h"
+#include "run/item_create.h"
 #include "run/item_depend.h"
+#include "run/item_drop.h"
+#include "run/item_exit.h"
+#include "run/item_network.h"
+#include "run/item_output.h"
+#include "run/item_ports.h"
+#include "run/item_ready.h"
+#include "run/item_remake.h"
+#include "run/item_teardown.h"
+#include "run/network.h"
+#include "run/sandbox.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 
 /* Containers started at once per CPU; more of them only slow each other
  * down. */

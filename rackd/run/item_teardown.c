@@ -12,6 +12,10 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "run/item.h"
+#include "run/item_exit.h"
+#include "run/item_output.h"
+#include "run/item_ready.h"
+#include "run/removal.h"
 #include "run/session_parts.h"
 
 /* A kept database gets this long to close its files. */

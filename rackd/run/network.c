@@ -8,11 +8,15 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
+#include "host/subnet.h"
 #include "run/explain.h"
 #include "run/item.h"
+#include "run/removal.h"
 #include "run/session_parts.h"
+#include "timing/marks.h"
 
 /* Subnets to try when the engine says that one overlaps. */
 #define SUBNET_TRIES 32

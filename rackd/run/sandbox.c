@@ -16,11 +16,14 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "base/vec.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
 #include "run/item.h"
 #include "run/item_marks.h"
+#include "run/item_ports.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
 /* With fewer members, what they gain is less than one more container costs. */

@@ -21,14 +21,16 @@
 #include "run/heartbeat.h"
 #include "run/image.h"
 #include "run/item.h"
-#include "run/item_marks.h"
+#include "run/item_freeze.h"
 #include "run/item_start.h"
 #include "run/network.h"
 #include "run/sandbox.h"
 #include "run/session_parts.h"
+#include "run/session_timer.h"
 #include "run/stragglers.h"
 #include "run/teardown.h"
 #include "run/volume.h"
+#include "timing/marks.h"
 
 /* Where nobody watches (--exit-on-failure) a start must not wait for ever. */
 #define UNWATCHED_READY_S 300

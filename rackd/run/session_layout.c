@@ -10,7 +10,12 @@
 #include "run/image.h"
 #include "run/item.h"
 #include "run/item_marks.h"
+#include "run/network.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/template.h"
+#include "run/volume.h"
+#include "timing/marks.h"
 
 void session_tell_resources(struct session *s)
 {

@@ -20,7 +20,7 @@
 #include "run/item_drop.h"
 #include "run/item_marks.h"
 #include "run/item_ready.h"
-#include "run/item_teardown.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 #include "run/template.h"
 #include "run/volume.h"

@@ -17,7 +17,12 @@
 #include "run/image.h"
 #include "run/item.h"
 #include "run/item_teardown.h"
+#include "run/network.h"
+#include "run/removal.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/stragglers.h"
+#include "run/volume.h"
 
 /* The whole may take this long past the longest grace; and, where somebody is
  * in a hurry, this long. Then what is left is named and the session ends: an

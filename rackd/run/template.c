@@ -24,10 +24,14 @@
 #include "run/image.h"
 #include "run/image_notes.h"
 #include "run/item.h"
+#include "run/item_drop.h"
 #include "run/item_marks.h"
+#include "run/network.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
-/* Another number whenever templates are made differently. */
+/* The number changes whenever templates are made differently, so that older
+ * ones are not found. */
 #define TEMPLATE_FORMAT "cvx template 2"
 
 #define KEY_BYTES   8

@@ -19,10 +19,12 @@
 #include "base/strv.h"
 #include "engine/context.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
 #include "run/explain.h"
 #include "run/image.h"
 #include "run/item.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 #include "run/template_cert.h"
 
 /* A database may have much to write to its disk before it ends. */
