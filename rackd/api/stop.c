@@ -17,13 +17,13 @@ void on_session_stop(struct web_req *req, void *user)
     bool now = strcmp(web_query(req, "now"), "1") == 0;
 
     DL_FOREACH_SAFE (r->runs, run, next) {
-        if (strcmp(run->id, web_arg(req)) != 0)
+        if (strcmp(run->id, web_arg(req, "id")) != 0)
             continue;
         run_stop(run, "stopped", now, 0);
         web_answer(req, cJSON_CreateObject());
         return;
     }
-    web_error(req, 404, "no such session: %s", web_arg(req));
+    web_error(req, 404, "no such session: %s", web_arg(req, "id"));
 }
 
 static void on_watcher_gone(struct web_req *req, void *user)
@@ -61,7 +61,7 @@ static void end_at_once(struct web_req *req)
 void on_app_stop(struct web_req *req, void *user)
 {
     struct rack *r = user;
-    cleanup_free char *app = plan_app_name(web_arg(req));
+    cleanup_free char *app = plan_app_name(web_arg(req, "app"));
     struct app_run *run, *next;
     struct watcher *w;
 
@@ -71,7 +71,7 @@ void on_app_stop(struct web_req *req, void *user)
         return;
     }
     if (app == NULL || rack_find_app(r, app) == NULL) {
-        web_error(req, 404, "app not running: %s", web_arg(req));
+        web_error(req, 404, "app not running: %s", web_arg(req, "app"));
         return;
     }
     w = xcalloc(1, sizeof(*w));

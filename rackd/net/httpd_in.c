@@ -98,6 +98,8 @@ void conn_pump_body(struct conn *c)
 
     if (c->paused)
         return;
+    if (piece.len == 0 && !c->whole)
+        say_continue(c);
     if (piece.len > 0) {
         c->head.body = (struct str){ 0 };
         conn_progress(c);
@@ -150,10 +152,10 @@ static void take_step(struct conn *c, enum httphead_step step)
         begin(c);
         break;
     case HTTPHEAD_MORE:
-        if (c->head.head_done)
-            say_continue(c);
         if (c->state == CONN_RECEIVING)
             conn_pump_body(c);
+        else if (c->head.head_done)
+            say_continue(c);
         break;
     case HTTPHEAD_DONE:
         c->whole = true;
