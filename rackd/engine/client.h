@@ -29,6 +29,7 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "engine/find.h"
 
 struct httpc;
 struct httpc_req;
@@ -41,6 +42,8 @@ struct call_timer;
 struct engine {
     uv_loop_t *loop;
     char *endpoint;
+    struct find_tls certs; /* paths, when has_tls */
+    bool has_tls;
     char *config_dir;      /* ~/.docker, or NULL */
     struct httpc *calls;   /* a few connections, kept */
     struct httpc *streams; /* as many as there are: they must not starve the

@@ -24,8 +24,7 @@ static void say_continue(struct conn *c)
 /* No request is read behind one that is the connection's last. */
 static bool is_last(const struct conn *c)
 {
-    bool has_request =
-        c->state == CONN_ANSWERING || c->state == CONN_RECEIVING;
+    bool has_request = c->state == CONN_ANSWERING || c->state == CONN_RECEIVING;
 
     return c->close_after || (has_request && !c->head.keep_alive);
 }
