@@ -40,11 +40,11 @@ static void on_over(struct app_listener *l, struct app_run *run);
 void on_session_stop(struct web_req *req, void *user)
 {
     struct api *api = user;
-    struct app_run *run = app_runs_find_session(api->runs, web_arg(req));
+    struct app_run *run = app_runs_find_session(api->runs, web_arg(req, "id"));
     bool now = strcmp(web_query(req, "now"), "1") == 0;
 
     if (run == NULL) {
-        web_error(req, 404, "no such session: %s", web_arg(req));
+        web_error(req, 404, "no such session: %s", web_arg(req, "id"));
         return;
     }
     app_run_stop(run, "stopped", now, 0);
@@ -98,7 +98,7 @@ static void stop_app(struct api *api, struct web_req *req, const char *app)
 void on_app_stop(struct web_req *req, void *user)
 {
     struct api *api = user;
-    cleanup_free char *app = plan_app_name(web_arg(req));
+    cleanup_free char *app = plan_app_name(web_arg(req, "app"));
     bool drop_warm = strcmp(web_query(req, "warm"), "drop") == 0;
     bool dropped =
         app != NULL && drop_warm && warm_drop(api->warm, app, "cvx down");
@@ -108,7 +108,7 @@ void on_app_stop(struct web_req *req, void *user)
     else if (dropped)
         end_at_once(req);
     else
-        web_error(req, 404, "app not running: %s", web_arg(req));
+        web_error(req, 404, "app not running: %s", web_arg(req, "app"));
 }
 
 static void on_gone(struct web_req *req, void *user)

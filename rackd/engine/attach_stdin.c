@@ -10,6 +10,7 @@
 #include "engine/client.h"
 #include "engine/path.h"
 #include "net/hijack.h"
+#include "net/httpc.h"
 
 struct stdin_stream {
     struct engine_call call; /* first: see call_new() */
@@ -40,6 +41,9 @@ engine_container_attach_stdin(struct engine *e, const char *id,
     struct stdin_stream *h = call_new(e, sizeof(*h));
     cleanup_str struct str name = { 0 };
     cleanup_free char *path = NULL;
+    const struct httpc_tls certs = { .ca = e->certs.ca,
+                                     .cert = e->certs.cert,
+                                     .key = e->certs.key };
 
     h->call.release = stdin_stream_release;
     h->call.cb.done = done;
@@ -50,13 +54,14 @@ engine_container_attach_stdin(struct engine *e, const char *id,
                "/attach?stream=1&stdin=1&stdout=1&stderr=1");
     path = xasprintf("/v1.%d%s", e->minor, str_c(&name));
     e->made++;
-    h->stream =
-        hijack_start(e->loop, &(struct hijack_spec){ .endpoint = e->endpoint,
-                                                     .path = path,
-                                                     .on_open = on_open,
-                                                     .on_data = on_data,
-                                                     .on_end = on_end,
-                                                     .user = h });
+    h->stream = hijack_start(
+        e->loop, &(struct hijack_spec){ .endpoint = e->endpoint,
+                                        .tls = e->has_tls ? &certs : NULL,
+                                        .path = path,
+                                        .on_open = on_open,
+                                        .on_data = on_data,
+                                        .on_end = on_end,
+                                        .user = h });
     return &h->call;
 }
 

@@ -62,11 +62,14 @@ int engine_new(struct engine **out, uv_loop_t *loop, const char *endpoint,
         rc = httpc_new(&calls, loop, endpoint, use, err);
     if (rc == 0)
         rc = httpc_new(&streams, loop, endpoint, use, err);
-    find_tls_release(&tls);
-    if (rc < 0)
+    if (rc < 0) {
+        find_tls_release(&tls);
         return -1;
+    }
 
     e = xcalloc(1, sizeof(*e));
+    e->certs = tls;
+    e->has_tls = use != NULL;
     e->loop = loop;
     e->endpoint = xstrdup(endpoint);
     e->config_dir = env == NULL ? NULL : find_config_dir(env);
@@ -99,6 +102,7 @@ void engine_drop_handle(struct engine *e)
         return;
     if (e->on_closed != NULL)
         e->on_closed(e->closed_user);
+    find_tls_release(&e->certs);
     free(e->endpoint);
     free(e->config_dir);
     free(e);

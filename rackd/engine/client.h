@@ -29,6 +29,7 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "engine/find.h"
 
 struct httpc;
 struct httpc_req;
@@ -42,6 +43,8 @@ struct call_timer;
 struct engine {
     uv_loop_t *loop;
     char *endpoint;
+    struct find_tls certs; /* paths, where has_tls */
+    bool has_tls;
     char *config_dir; /* ~/.docker, or NULL */
     /* Ordinary calls: a few connections that are reused. */
     struct httpc *calls;

@@ -1,3 +1,8 @@
+/*
+ * Two-way streams to the engine: a request by hand, one answer by httphead,
+ * then bytes both ways, all of it through tls.c where the endpoint wants that.
+ * libcurl makes the other requests; it cannot half-close.
+ */
 #include "net/hijack.h"
 
 #include <arpa/inet.h>
@@ -11,6 +16,7 @@
 #include "net/endpoint.h"
 #include "net/httphead.h"
 #include "net/sendq.h"
+#include "net/tls.h"
 
 #define HEAD_MAX ((size_t)64 << 10)
 
@@ -44,8 +50,9 @@ struct hijack {
     bool want_shutdown, write_dead; /* no more bytes from us */
     bool has_err;
     struct err err;
+    struct tls *tls; /* NULL: none */
     struct httphead head;
-    struct str request; /* sent before anything else */
+    struct str request; /* sent before anything else, then empty */
     struct str early;   /* written before the stream was open */
     struct str held;    /* came behind the head, or while paused */
     struct sendq out;
@@ -63,6 +70,9 @@ static void on_looked_up(uv_getaddrinfo_t *req, int status,
 static void on_connected(uv_connect_t *req, int status);
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
+static void take(struct hijack *h, const char *data, size_t len);
+static void take_tls(struct hijack *h, const char *data, size_t len);
+static void maybe_end_tls(struct hijack *h);
 static void on_idle(struct sendq *q, int status);
 static void on_shutdown(uv_shutdown_t *req, int status);
 static void one_gone(struct hijack *h);
@@ -174,12 +184,10 @@ struct hijack *hijack_start(uv_loop_t *loop, const struct hijack_spec *spec)
     h->on_end = spec->on_end;
     h->user = spec->user;
     httphead_init(&h->head, HTTPHEAD_RESPONSE, HEAD_MAX, BODY_MAX);
-    h->has_err =
-        endpoint_parse(&h->endpoint, spec->endpoint, false, &h->err) < 0;
-    if (!h->has_err && h->endpoint.tls) {
-        h->has_err = true;
-        err_set(&h->err, ERR_INVALID, "not over TLS: %s", spec->endpoint);
-    }
+    h->has_err = endpoint_parse(&h->endpoint, spec->endpoint, spec->tls != NULL,
+                                &h->err) < 0;
+    if (!h->has_err && h->endpoint.tls)
+        h->has_err = tls_new(&h->tls, h->endpoint.host, spec->tls, &h->err) < 0;
     if (h->endpoint.host != NULL)
         uv_tcp_init(loop, &h->u.tcp);
     else
@@ -198,21 +206,42 @@ static size_t queued(const struct hijack *h)
     return sendq_len(&h->out) + h->early.len;
 }
 
-static void maybe_shutdown(struct hijack *h)
-{
-    if (h->state == HIJACK_OPEN && h->want_shutdown && !h->write_dead &&
-        sendq_len(&h->out) == 0) {
-        h->write_dead = true;
-        uv_shutdown(&h->shutdown, &h->u.stream, on_shutdown);
-    }
-}
-
 /* When the peer reads no more it may still have something to say: only the
  * reading side ends the stream. */
-static void send_out(struct hijack *h, const char *data, size_t len)
+static void send_bytes(struct hijack *h, const char *data, size_t len)
 {
     if (!h->write_dead && sendq_write(&h->out, data, len) < 0)
         h->write_dead = true;
+}
+
+static void send_out(struct hijack *h, const char *data, size_t len)
+{
+    cleanup_str struct str sealed = { 0 };
+
+    if (h->tls == NULL) {
+        send_bytes(h, data, len);
+        return;
+    }
+    tls_put(h->tls, data, len, &sealed);
+    send_bytes(h, str_c(&sealed), sealed.len);
+}
+
+/* Over TLS its own word ends our side; the connection below stays as it is,
+ * because closing half of that is not every forwarder's liking. */
+static void maybe_shutdown(struct hijack *h)
+{
+    cleanup_str struct str sealed = { 0 };
+
+    if (h->state != HIJACK_OPEN || !h->want_shutdown || h->write_dead ||
+        sendq_len(&h->out) > 0)
+        return;
+    if (h->tls != NULL) {
+        tls_end(h->tls, &sealed);
+        send_bytes(h, str_c(&sealed), sealed.len);
+    } else {
+        uv_shutdown(&h->shutdown, &h->u.stream, on_shutdown);
+    }
+    h->write_dead = true;
 }
 
 size_t hijack_write(struct hijack *h, const char *data, size_t len)
@@ -270,7 +299,14 @@ static void on_soon(uv_timer_t *timer)
         str_release(&held);
         if (h->state == HIJACK_OPEN && !h->paused)
             uv_read_start(&h->u.stream, on_alloc, on_read);
+        maybe_end_tls(h);
     }
+}
+
+static void send_request(struct hijack *h)
+{
+    send_out(h, str_c(&h->request), h->request.len);
+    str_release(&h->request);
 }
 
 static void on_connected(uv_connect_t *req, int status)
@@ -286,8 +322,11 @@ static void on_connected(uv_connect_t *req, int status)
     h->connected = true;
     if (h->endpoint.host != NULL)
         uv_tcp_keepalive(&h->u.tcp, 1, 60);
-    send_out(h, h->request.s, h->request.len);
     uv_read_start(&h->u.stream, on_alloc, on_read);
+    if (h->tls != NULL)
+        take_tls(h, "", 0); /* makes the first words of the handshake */
+    else
+        send_request(h);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
@@ -379,13 +418,55 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
     struct hijack *h = container_of(stream, struct hijack, u.stream);
 
-    if (nread < 0)
+    if (nread < 0 && h->tls != NULL)
+        on_read_end(h, UV_ECONNRESET); /* without TLS's own word it is a cut */
+    else if (nread < 0)
         on_read_end(h, nread);
-    else if (nread > 0 && h->state == HIJACK_OPEN)
-        h->on_data(h, buf->base, (size_t)nread, h->user);
+    else if (nread > 0 && h->tls != NULL)
+        take_tls(h, buf->base, (size_t)nread);
     else if (nread > 0)
-        parse(h, buf->base, (size_t)nread);
+        take(h, buf->base, (size_t)nread);
     free(buf->base);
+}
+
+/* Bytes of the answer, or of the stream behind it. */
+static void take(struct hijack *h, const char *data, size_t len)
+{
+    if (h->state == HIJACK_OPEN)
+        h->on_data(h, data, len, h->user);
+    else
+        parse(h, data, len);
+}
+
+static void take_tls(struct hijack *h, const char *data, size_t len)
+{
+    cleanup_str struct str plain = { 0 }, sealed = { 0 };
+    struct err err;
+    bool is_bad = tls_take(h->tls, data, len, &plain, &sealed, &err) < 0;
+
+    send_bytes(h, str_c(&sealed), sealed.len);
+    if (tls_is_open(h->tls) && h->request.len > 0 && !is_bad)
+        send_request(h);
+    if (plain.len > 0)
+        take(h, plain.s, plain.len);
+    if (h->state == HIJACK_ENDED)
+        return;
+    if (is_bad) {
+        h->has_err = true;
+        err_set(&h->err, err.code, "no TLS with %s: %s", h->endpoint.shown,
+                err.msg);
+        finish(h);
+    } else {
+        maybe_end_tls(h);
+    }
+}
+
+/* The server's last word counts once all before it is handed out. */
+static void maybe_end_tls(struct hijack *h)
+{
+    if (h->tls != NULL && h->state != HIJACK_ENDED && tls_has_ended(h->tls) &&
+        h->held.len == 0 && !h->paused)
+        on_read_end(h, UV_EOF);
 }
 
 static void on_idle(struct sendq *q, int status)
@@ -411,6 +492,7 @@ static void one_gone(struct hijack *h)
         h->on_end(h, h->head.head_done ? h->head.status : 0,
                   h->has_err ? &h->err : NULL, h->user);
     endpoint_release(&h->endpoint);
+    tls_free(h->tls);
     httphead_release(&h->head);
     str_release(&h->request);
     str_release(&h->early);

@@ -9,8 +9,9 @@
  *
  * Callbacks run from the loop, never from inside hijack_start(). on_end runs
  * exactly once: err NULL when the peer closed after on_open, else why
- * (connection refused, an HTTP error with the body's text). After
- * hijack_close() none runs. Memory is freed after on_end or hijack_close().
+ * (connection refused, no TLS, an HTTP error with the body's text, over TLS
+ * also an end that the peer did not announce). After hijack_close() none runs.
+ * Memory is freed after on_end or hijack_close().
  */
 #ifndef NET_HIJACK_H
 #define NET_HIJACK_H
@@ -21,11 +22,13 @@
 
 struct err;
 struct hijack;
+struct httpc_tls;
 
 struct hijack_spec {
-    const char *endpoint; /* "unix:///path" or "tcp://host:port" */
-    const char *path;     /* "/v1.41/containers/ID/attach?..." */
-    const char *json;     /* request body, or NULL */
+    const char *endpoint;        /* "unix:///path" or "tcp://host:port" */
+    const struct httpc_tls *tls; /* certificates: tcp:// is TLS; or NULL */
+    const char *path;            /* "/v1.41/containers/ID/attach?..." */
+    const char *json;            /* request body, or NULL */
     void (*on_open)(struct hijack *h, void *user);
     void (*on_data)(struct hijack *h, const char *data, size_t len, void *user);
     void (*on_end)(struct hijack *h, long status, const struct err *err,

@@ -1,3 +1,7 @@
+/*
+ * The server: its listeners, who may come in, and what it tells its owner.
+ * One struct conn per client does the rest (httpd_conn.c).
+ */
 #include "net/httpd.h"
 
 #include <errno.h>
@@ -17,10 +21,11 @@
 
 #define BACKLOG 128
 
-/* So many may be hearing, at once, why they are turned away. */
+/* Clients that may be told, at the same time, why they are turned away; any
+ * more are dropped without a word. */
 #define TURNED_AWAY_MAX 32
 
-/* What others can make happen as often as they like is said so often. */
+/* Rate limit of warnings that a client can trigger at will. */
 #define WARN_EVERY_MS 1000
 
 struct listener {
@@ -33,14 +38,14 @@ struct listener {
     } u;
     bool is_tcp;
     char *path;  /* of a unix socket */
-    dev_t dev;   /* ours still, when the path */
-    ino_t inode; /* names this file */
+    dev_t dev;   /* The socket is still ours when the path */
+    ino_t inode; /* names this file. */
     struct listener *next;
 };
 
 struct httpd {
     uv_loop_t *loop;
-    httpd_request_cb on_request;
+    httpd_request_cb on_head, on_request;
     void *user;
     struct listener *listeners;
     struct conn *conns;
@@ -73,6 +78,11 @@ int httpd_new(struct httpd **out, uv_loop_t *loop, httpd_request_cb cb,
     d->open = 1;
     *out = d;
     return 0;
+}
+
+void httpd_on_head(struct httpd *d, httpd_request_cb cb)
+{
+    d->on_head = cb;
 }
 
 size_t httpd_conns(const struct httpd *d)
@@ -279,6 +289,12 @@ unsigned httpd_idle_ms(const struct httpd *d)
 void httpd_set_idle_ms(struct httpd *d, unsigned ms)
 {
     d->idle_ms = ms;
+}
+
+void httpd_deliver_head(struct httpd *d, struct httpd_req *req)
+{
+    if (d->on_head != NULL)
+        d->on_head(req, d->user);
 }
 
 void httpd_deliver(struct httpd *d, struct httpd_req *req)

@@ -1,3 +1,6 @@
+/*
+ * A request as its handler sees it: what it reads of it, and its answer.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +15,11 @@ const char *httpd_method(const struct httpd_req *req)
 const char *httpd_path(const struct httpd_req *req)
 {
     return str_c(&req->path);
+}
+
+const char *httpd_raw_path(const struct httpd_req *req)
+{
+    return str_c(&req->raw_path);
 }
 
 const char *httpd_query(const struct httpd_req *req, const char *name)
@@ -45,8 +53,8 @@ void httpd_on_drain(struct httpd_req *req, httpd_drain_cb cb, void *user)
 {
     req->on_drain = cb;
     req->drain_user = user;
-    if (req->conn != NULL && cb != NULL)
-        conn_want_drain(req->conn);
+    if (req->conn != NULL && cb != NULL && conn_queued(req->conn) == 0)
+        conn_want_soon(req->conn);
 }
 
 size_t httpd_queued(const struct httpd_req *req)
@@ -72,8 +80,10 @@ static const char *reason(int status)
         { 405, "Method Not Allowed" },
         { 409, "Conflict" },
         { 413, "Content Too Large" },
+        { 426, "Upgrade Required" },
         { 431, "Request Header Fields Too Large" },
         { 500, "Internal Server Error" },
+        { 502, "Bad Gateway" },
         { 503, "Service Unavailable" },
     };
 
@@ -83,13 +93,31 @@ static const char *reason(int status)
     return "Unknown";
 }
 
-/* The head's first lines; the caller adds what says how long the body is. */
+void httpd_add_header(struct httpd_req *req, const char *name,
+                      const char *value)
+{
+    str_printf(&req->extra, "%s: ", name);
+    for (; *value != '\0'; value++)
+        str_add_char(&req->extra, (unsigned char)*value < 0x20 || *value == 0x7f
+                                      ? ' '
+                                      : *value);
+    str_add(&req->extra, "\r\n");
+}
+
+/*
+ * The head's first lines; the caller adds what says how long the body is. The
+ * connection ends behind an answer that comes before the request is whole: the
+ * rest may be long, and nobody wants it.
+ */
 static void begin(const struct httpd_req *req, int status, const char *type,
                   struct str *out)
 {
-    const struct conn *c = req->conn;
+    struct conn *c = req->conn;
 
+    if (!c->head.keep_alive || (c->head.has_body && !c->whole))
+        c->close_after = true;
     str_printf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    str_add(out, str_c(&req->extra));
     if (type != NULL)
         str_printf(out, "Content-Type: %s\r\n", type);
     if (c->close_after)
@@ -150,6 +178,8 @@ void httpd_write2(struct httpd_req *req, const char *data, size_t len,
 
     if (req->conn == NULL || req->head_only || len + more_len == 0)
         return; /* an empty chunk would end the stream */
+    if (req->conn->want_shutdown)
+        return;
     if (req->chunked) {
         bufs[0].len =
             (size_t)snprintf(head, sizeof(head), "%zx\r\n", len + more_len);
@@ -172,7 +202,30 @@ void httpd_end(struct httpd_req *req)
 
 void req_free(struct httpd_req *req)
 {
+    if (req->going) /* req_gone() is using it still */
+        return;
+    str_release(&req->raw_path);
     str_release(&req->path);
+    str_release(&req->extra);
     httphead_fields_release(&req->query);
     free(req);
+}
+
+void req_gone(struct httpd_req *req)
+{
+    struct conn *c = req->conn;
+    bool clean = c->got_eof && c->out_ended;
+
+    c->req = NULL;
+    req->conn = NULL;
+    if (req->handed && !req->dropped && req->upgrade.on_end == NULL &&
+        req->on_gone == NULL)
+        return; /* its handler frees it by answering, to nobody */
+    req->going = true;
+    if (req->handed && !req->dropped && req->upgrade.on_end != NULL)
+        req->upgrade.on_end(req, clean, req->upgrade.user);
+    else if (req->handed && !req->dropped)
+        req->on_gone(req, req->gone_user);
+    req->going = false;
+    req_free(req);
 }

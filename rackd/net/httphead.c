@@ -1,3 +1,7 @@
+/*
+ * HTTP/1.x messages out of bytes, by llhttp. The server feeds it requests, and
+ * streams to the engine feed it the one answer that comes before raw bytes.
+ */
 #include "net/httphead.h"
 
 #include <ctype.h>
@@ -94,7 +98,10 @@ static int on_head(llhttp_t *parser)
     if (h->type == HTTPHEAD_REQUEST) {
         h->method = llhttp_method_name((llhttp_method_t)parser->method);
         h->body_too_large = parser->content_length > h->body_max;
-        if (h->body_too_large || parser->method == HTTP_CONNECT)
+        h->has_body =
+            (parser->flags & F_CHUNKED) != 0 || parser->content_length > 0;
+        h->asks_upgrade = parser->upgrade != 0 && !h->is_1_0;
+        if (parser->method == HTTP_CONNECT)
             return -1;
     }
     return HPE_PAUSED; /* httphead_feed() goes on */
@@ -104,7 +111,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct httphead *h = head_of(parser);
 
-    if (len > h->body_max - h->body.len) {
+    if (!h->streams && len > h->body_max - h->body.len) {
         h->body_too_large = true;
         return -1;
     }
@@ -211,22 +218,23 @@ static enum httphead_step feed_head(struct httphead *h, const char *data,
 enum httphead_step httphead_feed(struct httphead *h, const char *data,
                                  size_t len, size_t *used)
 {
-    enum httphead_step step;
-    size_t more;
     int stopped;
 
     *used = 0;
-    if (!h->head_done) {
-        step = feed_head(h, data, len, used);
-        if (step != HTTPHEAD_HEAD || h->type == HTTPHEAD_RESPONSE)
-            return step;
-    }
-    /* Even when no byte is left: a message without a body ends here. */
-    stopped = execute(h, data + *used, len - *used, &more);
-    *used += more;
+    if (!h->head_done)
+        return feed_head(h, data, len, used);
+    if (h->body_too_large)
+        return HTTPHEAD_BODY_TOO_LARGE;
+    stopped = execute(h, data, len, used);
     if (stopped < 0)
         return bad(h);
     return stopped > 0 ? HTTPHEAD_DONE : HTTPHEAD_MORE;
+}
+
+void httphead_stream(struct httphead *h)
+{
+    h->streams = true;
+    h->body_too_large = false;
 }
 
 enum httphead_step httphead_eof(struct httphead *h)
@@ -261,7 +269,7 @@ void httphead_fields_release(struct httphead_fields *fields)
     fields->len = fields->cap = 0;
 }
 
-/* A value, and the NUL that ends it among the others. */
+/* Append a name or a value, and the NUL that ends it. */
 static bool unescape(struct str *out, const char *text, size_t len)
 {
     if (!percent_decode(out, text, len, PERCENT_FORM))
@@ -270,7 +278,7 @@ static bool unescape(struct str *out, const char *text, size_t len)
     return true;
 }
 
-static bool add_parameter(struct httphead_fields *query, const char *text,
+static bool add_parameter(struct httphead_fields *form, const char *text,
                           size_t len)
 {
     const char *equals = memchr(text, '=', len);
@@ -280,14 +288,29 @@ static bool add_parameter(struct httphead_fields *query, const char *text,
 
     if (len == 0)
         return true;
-    if (query->len == HTTPHEAD_FIELDS_MAX)
+    if (form->len == HTTPHEAD_FIELDS_MAX)
         return false;
-    f = vec_add(query);
-    f->name = query->text.len;
-    if (!unescape(&query->text, text, name_len))
+    f = vec_add(form);
+    f->name = form->text.len;
+    if (!unescape(&form->text, text, name_len))
         return false;
-    f->value = query->text.len;
-    return unescape(&query->text, text + rest, len - rest);
+    f->value = form->text.len;
+    return unescape(&form->text, text + rest, len - rest);
+}
+
+bool httphead_form(struct httphead_fields *out, const char *text, size_t len)
+{
+    while (len > 0) {
+        const char *amp = memchr(text, '&', len);
+        size_t some = amp != NULL ? (size_t)(amp - text) : len;
+
+        if (!add_parameter(out, text, some))
+            return false;
+        some += amp != NULL;
+        text += some;
+        len -= some;
+    }
+    return true;
 }
 
 /* "http://HOST/PATH" says the same as "/PATH". */
@@ -300,7 +323,7 @@ static const char *skip_authority(const char *target)
     return strchr(slashes + 3, '/');
 }
 
-bool httphead_target(const char *target, struct str *path,
+bool httphead_target(const char *target, struct str *raw, struct str *path,
                      struct httphead_fields *query)
 {
     const char *at = skip_authority(target);
@@ -309,15 +332,9 @@ bool httphead_target(const char *target, struct str *path,
     if (at == NULL || at[0] != '/' || strchr(at, '#') != NULL)
         return false;
     len = strcspn(at, "?");
+    str_add_len(raw, at, len);
     if (!percent_decode(path, at, len, PERCENT_PATH))
         return false;
     at += len;
-    while (at[0] == '?' || at[0] == '&') {
-        at++;
-        len = strcspn(at, "&");
-        if (!add_parameter(query, at, len))
-            return false;
-        at += len;
-    }
-    return true;
+    return at[0] == '\0' || httphead_form(query, at + 1, strlen(at + 1));
 }

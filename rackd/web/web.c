@@ -1,18 +1,26 @@
+/*
+ * Requests on their way from httpd to the handlers of a table of routes, and
+ * the answers back. A handler holds a struct web_req, which outlives a client
+ * that goes away.
+ */
 #include "web/web.h"
 
 #include <cjson/cJSON.h>
-#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/utf8.h"
 #include "net/httpd.h"
+#include "net/httphead.h"
+#include "web/route.h"
+
+#define FORM_TYPE "application/x-www-form-urlencoded"
 
 struct web {
     struct httpd *httpd;
-    const struct web_route *routes;
+    const struct web_route *routes, *uploads;
     void *user;
     web_closed_cb on_closed;
     void *closed_user;
@@ -21,14 +29,25 @@ struct web {
 struct web_req {
     struct httpd_req *http; /* NULL once the client has gone */
     struct cJSON *body;
-    char *arg;
+    struct httphead_fields args; /* what the names of the route stand for */
+    struct httphead_fields form;
     web_gone_cb on_gone;
     void *gone_user;
     web_drain_cb on_drain;
     void *drain_user;
+    web_bytes_cb on_body;
+    void *body_user;
+    struct web_upgrade upgrade;
 };
 
+/* In order of time. */
+static void on_head(struct httpd_req *http, void *user);
 static void on_request(struct httpd_req *http, void *user);
+static void on_http_body(struct httpd_req *http, const char *data, size_t len,
+                         void *user);
+static void on_http_raw(struct httpd_req *http, const char *data, size_t len,
+                        void *user);
+static void on_http_raw_end(struct httpd_req *http, bool clean, void *user);
 static void on_http_gone(struct httpd_req *http, void *user);
 static void on_http_drain(struct httpd_req *http, void *user);
 static void on_http_closed(void *user);
@@ -44,8 +63,14 @@ int web_new(struct web **out, uv_loop_t *loop, const struct web_route *routes,
         free(c);
         return -1;
     }
+    httpd_on_head(c->httpd, on_head);
     *out = c;
     return 0;
+}
+
+void web_uploads(struct web *c, const struct web_route *uploads)
+{
+    c->uploads = uploads;
 }
 
 int web_listen(struct web *c, const char *path, struct err *err)
@@ -73,35 +98,80 @@ static void on_http_closed(void *user)
     free(c);
 }
 
-/* ---- routes ----------------------------------------------------------------
- */
+/* ---- routes -------------------------------------------------------------- */
 
-/* "/apps/%/stop" against "/apps/demo/stop"; *arg is what % stood for. */
-static bool matches(const char *pattern, const char *path, char **arg)
+static void forget(struct httphead_fields *args)
 {
-    const char *hole = strchr(pattern, '%');
-    size_t head, len;
-
-    if (hole == NULL)
-        return strcmp(pattern, path) == 0;
-    head = (size_t)(hole - pattern);
-    if (strncmp(pattern, path, head) != 0)
-        return false;
-    len = strcspn(path + head, "/");
-    if (len == 0 || strcmp(path + head + len, hole + 1) != 0)
-        return false;
-    *arg = str_dup_len(path + head, len);
-    return true;
+    httphead_fields_release(args);
+    *args = (struct httphead_fields){ 0 };
 }
 
-static const struct web_route *
-find_route(const struct web *c, const struct httpd_req *http, char **arg)
+/*
+ * The row of a table for this request; methods of rows that fit but for their
+ * method are added to `allowed`.
+ */
+static const struct web_route *search(const struct web_route *table,
+                                      const struct httpd_req *http,
+                                      struct httphead_fields *args,
+                                      struct str *allowed)
 {
-    for (const struct web_route *r = c->routes; r->method != NULL; r++)
-        if (strcmp(r->method, httpd_method(http)) == 0 &&
-            matches(r->path, httpd_path(http), arg))
+    for (const struct web_route *r = table; r != NULL && r->method != NULL;
+         r++) {
+        bool fits = route_fits(r->path, httpd_raw_path(http), args);
+
+        if (fits && strcmp(r->method, httpd_method(http)) == 0)
             return r;
+        if (fits)
+            str_printf(allowed, "%s%s", allowed->len > 0 ? ", " : "",
+                       r->method);
+        forget(args);
+    }
     return NULL;
+}
+
+static void refuse(struct web_req *req, const char *allowed)
+{
+    if (*allowed == '\0') {
+        web_error(req, 404, "no such request: %s %s", httpd_method(req->http),
+                  httpd_path(req->http));
+        return;
+    }
+    httpd_add_header(req->http, "Allow", allowed);
+    web_error(req, 405, "%s is not allowed on %s, but %s",
+              httpd_method(req->http), httpd_path(req->http), allowed);
+}
+
+static struct web_req *req_new(struct httpd_req *http)
+{
+    struct web_req *req = xcalloc(1, sizeof(*req));
+
+    req->http = http;
+    httpd_on_gone(http, on_http_gone, req);
+    return req;
+}
+
+/* What nobody wants is refused before its body comes; what is an upload is
+ * handed over; all else waits for its body. */
+static void on_head(struct httpd_req *http, void *user)
+{
+    struct web *c = user;
+    cleanup_str struct str allowed = { 0 };
+    struct httphead_fields args = { 0 };
+    const struct web_route *route = search(c->uploads, http, &args, &allowed);
+    struct web_req *req;
+
+    if (route != NULL) {
+        req = req_new(http);
+        req->args = args;
+        req->body = cJSON_CreateObject();
+        httpd_receive(http, on_http_body, req);
+        httpd_pause(http, true); /* until web_receive() */
+        route->handler(req, c->user);
+    } else if (search(c->routes, http, &args, &allowed) == NULL) {
+        refuse(req_new(http), str_c(&allowed));
+    } else {
+        forget(&args);
+    }
 }
 
 static struct cJSON *parse_body(const struct httpd_req *http)
@@ -122,30 +192,66 @@ static struct cJSON *parse_body(const struct httpd_req *http)
 static void req_free(struct web_req *req)
 {
     cJSON_Delete(req->body);
-    free(req->arg);
+    httphead_fields_release(&req->args);
+    httphead_fields_release(&req->form);
     free(req);
+}
+
+/* "application/x-www-form-urlencoded; charset=utf-8" is one too. */
+static bool is_form(const struct httpd_req *http)
+{
+    const char *type = httpd_header(http, "Content-Type");
+    size_t len = strlen(FORM_TYPE);
+
+    return type != NULL && strncasecmp(type, FORM_TYPE, len) == 0 &&
+           strchr("; \t", type[len]) != NULL;
 }
 
 static void on_request(struct httpd_req *http, void *user)
 {
     struct web *c = user;
-    struct web_req *req = xcalloc(1, sizeof(*req));
-    const struct web_route *route;
+    struct web_req *req = req_new(http);
+    cleanup_str struct str allowed = { 0 };
+    const struct web_route *route =
+        search(c->routes, http, &req->args, &allowed);
+    const char *text;
+    size_t len;
 
-    req->http = http;
-    httpd_on_gone(http, on_http_gone, req);
-    route = find_route(c, http, &req->arg);
-    req->body = parse_body(http);
-    if (route == NULL)
-        web_error(req, 404, "no such request: %s %s", httpd_method(http),
-                  httpd_path(http));
-    else if (req->body == NULL)
-        web_error(req, 400, "the body is not a JSON object");
-    else
-        route->handler(req, c->user);
+    text = httpd_body(http, &len);
+    if (is_form(http)) {
+        req->body = cJSON_CreateObject();
+        if (!httphead_form(&req->form, text, len)) {
+            web_error(req, 400, "the body is not a form");
+            return;
+        }
+    } else {
+        req->body = parse_body(http);
+        if (req->body == NULL) {
+            web_error(req, 400, "the body is not a JSON object");
+            return;
+        }
+    }
+    route->handler(req, c->user);
 }
 
-/* Without a stream the request waits for its late answer. */
+void web_receive(struct web_req *req, web_bytes_cb on_body, void *user)
+{
+    req->on_body = on_body;
+    req->body_user = user;
+    if (req->http != NULL)
+        httpd_pause(req->http, false);
+}
+
+static void on_http_body(struct httpd_req *http, const char *data, size_t len,
+                         void *user)
+{
+    struct web_req *req = user;
+
+    (void)http;
+    req->on_body(req, data, len, req->body_user);
+}
+
+/* Without on_gone the request waits for its late answer. */
 static void on_http_gone(struct httpd_req *http, void *user)
 {
     struct web_req *req = user;
@@ -167,12 +273,13 @@ static void on_http_drain(struct httpd_req *http, void *user)
         req->on_drain(req, req->drain_user);
 }
 
-/* ---- reading ----------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
-const char *web_arg(const struct web_req *req)
+const char *web_arg(const struct web_req *req, const char *name)
 {
-    return req->arg == NULL ? "" : req->arg;
+    const char *value = httphead_field(&req->args, name, false);
+
+    return value == NULL ? "" : value;
 }
 
 const char *web_query(const struct web_req *req, const char *name)
@@ -182,45 +289,32 @@ const char *web_query(const struct web_req *req, const char *name)
     return value == NULL ? "" : value;
 }
 
+const char *web_header(const struct web_req *req, const char *name)
+{
+    const char *value =
+        req->http == NULL ? NULL : httpd_header(req->http, name);
+
+    return value == NULL ? "" : value;
+}
+
+const char *web_form(const struct web_req *req, const char *name)
+{
+    return web_form_nth(req, name, 0);
+}
+
+const char *web_form_nth(const struct web_req *req, const char *name, size_t n)
+{
+    const struct httphead_fields *form = &req->form;
+
+    for (size_t i = 0; i < form->len; i++)
+        if (strcmp(form->text.s + form->v[i].name, name) == 0 && n-- == 0)
+            return form->text.s + form->v[i].value;
+    return NULL;
+}
+
 const struct cJSON *web_body(const struct web_req *req)
 {
     return req->body;
-}
-
-const char *web_text(const struct cJSON *object, const char *name)
-{
-    const char *text =
-        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-
-    return text == NULL ? "" : text;
-}
-
-int web_bool(const struct cJSON *object, const char *name)
-{
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
-double web_number(const struct cJSON *object, const char *name,
-                  double otherwise)
-{
-    const struct cJSON *n = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    return cJSON_IsNumber(n) ? n->valuedouble : otherwise;
-}
-
-void web_put(struct cJSON *object, const char *name, const char *text)
-{
-    cleanup_str struct str clean = { 0 };
-    size_t left = text == NULL ? 0 : strlen(text);
-
-    for (const char *at = text; left > 0;) {
-        size_t n = utf8_len(at, left);
-
-        str_add_len(&clean, n == 0 ? "\xef\xbf\xbd" : at, n == 0 ? 3 : n);
-        at += n == 0 ? 1 : n;
-        left -= n == 0 ? 1 : n;
-    }
-    cJSON_AddStringToObject(object, name, str_c(&clean));
 }
 
 /* ---- answering ---------------------------------------------------------- */
@@ -312,40 +406,67 @@ void web_on_drain(struct web_req *req, web_drain_cb cb, void *user)
         httpd_on_drain(req->http, on_http_drain, req);
 }
 
-static void quote_char(struct str *out, const char *at, size_t len)
-{
-    unsigned char c = (unsigned char)*at;
+/* ---- raw bytes ----------------------------------------------------------- */
 
-    if (len == 0)
-        str_add(out, "\xef\xbf\xbd");
-    else if (c == '"' || c == '\\')
-        str_printf(out, "\\%c", c);
-    else if (c < 0x20 || c == 0x7f)
-        str_printf(out, "\\u%04x", c);
-    else
-        str_add_len(out, at, len);
+void web_add_header(struct web_req *req, const char *name, const char *value)
+{
+    if (req->http != NULL)
+        httpd_add_header(req->http, name, value);
 }
 
-void web_quote(struct str *out, const char *text, size_t len)
+bool web_asks_upgrade(const struct web_req *req, const char *protocol)
 {
-    size_t plain = 0; /* start of what can be copied as it is */
-    size_t i = 0;
+    return req->http != NULL && httpd_asks_upgrade(req->http, protocol);
+}
 
-    str_add_char(out, '"');
-    while (i < len) {
-        unsigned char c = (unsigned char)text[i];
-        size_t n;
+bool web_upgrade(struct web_req *req, const char *protocol,
+                 const struct web_upgrade *spec)
+{
+    struct httpd_upgrade raw = { .on_data = on_http_raw,
+                                 .on_end = on_http_raw_end,
+                                 .user = req };
 
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-            i++;
-            continue;
-        }
-        str_add_len(out, text + plain, i - plain);
-        n = utf8_len(text + i, len - i);
-        quote_char(out, text + i, n);
-        i += n == 0 ? 1 : n;
-        plain = i;
-    }
-    str_add_len(out, text + plain, len - plain);
-    str_add_char(out, '"');
+    req->upgrade = *spec;
+    if (req->http != NULL && httpd_upgrade(req->http, protocol, &raw))
+        return true;
+    req_free(req);
+    return false;
+}
+
+static void on_http_raw(struct httpd_req *http, const char *data, size_t len,
+                        void *user)
+{
+    struct web_req *req = user;
+
+    (void)http;
+    req->upgrade.on_data(req, data, len, req->upgrade.user);
+}
+
+static void on_http_raw_end(struct httpd_req *http, bool clean, void *user)
+{
+    struct web_req *req = user;
+
+    (void)http;
+    req->http = NULL;
+    req->upgrade.on_end(req, clean, req->upgrade.user);
+    req_free(req);
+}
+
+void web_shutdown(struct web_req *req)
+{
+    if (req->http != NULL)
+        httpd_shutdown(req->http);
+}
+
+void web_pause(struct web_req *req, bool pause)
+{
+    if (req->http != NULL)
+        httpd_pause(req->http, pause);
+}
+
+void web_drop(struct web_req *req)
+{
+    if (req->http != NULL)
+        httpd_drop(req->http);
+    req_free(req);
 }

@@ -21,7 +21,7 @@ static enum httphead_step run(struct httphead *h, const char *data, size_t len,
     enum httphead_step step = HTTPHEAD_MORE;
     size_t at = 0, used;
 
-    while (at < len && (step == HTTPHEAD_MORE || step == HTTPHEAD_HEAD)) {
+    while ((at < len && step == HTTPHEAD_MORE) || step == HTTPHEAD_HEAD) {
         size_t some = len - at < piece ? len - at : piece;
 
         step = httphead_feed(h, data + at, some, &used);
@@ -49,10 +49,10 @@ static void check(const struct httphead *h)
 
 static void split_target(const struct httphead *h)
 {
-    struct str path = { 0 };
+    struct str path = { 0 }, raw = { 0 };
     struct httphead_fields query = { 0 };
 
-    if (httphead_target(str_c(&h->target), &path, &query)) {
+    if (httphead_target(str_c(&h->target), &raw, &path, &query)) {
         if (path.len == 0 || strlen(path.s) != path.len)
             abort();
         for (size_t i = 0; i < query.len; i++)
@@ -61,6 +61,7 @@ static void split_target(const struct httphead *h)
                 abort();
     }
     str_release(&path);
+    str_release(&raw);
     httphead_fields_release(&query);
 }
 

@@ -152,7 +152,7 @@ static void nothing_is_put_into_a_container_that_was_removed(void **state)
     wait_asked(f, "/containers/web2/archive", 1);
     assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/archive"),
                      asked);
-    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    assert_true(loop_run_until(&f->base.loop, &f->ready, 2000));
     finish(f);
     assert_event(f, "removed 2 1 0");
 }
