@@ -1,3 +1,7 @@
+/*
+ * Endpoints in the words of DOCKER_HOST, and why one cannot be reached. Clients
+ * and streams parse theirs when they are made.
+ */
 #include "net/endpoint.h"
 
 #include <ctype.h>
@@ -9,7 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* The longest host name DNS knows, and then some. */
+/* DNS knows no name of more than 253 characters. */
 #define HOST_MAX 255
 
 struct scheme {

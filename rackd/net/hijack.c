@@ -20,7 +20,7 @@
 
 #define HEAD_MAX ((size_t)64 << 10)
 
-/* Of an error answer; what an error message can show is less. */
+/* Bounds the body of an error answer; a message shows less of it anyway. */
 #define BODY_MAX ((size_t)64 << 10)
 
 enum hijack_state {
@@ -46,7 +46,7 @@ struct hijack {
     unsigned open; /* handles, and a lookup under way */
     enum hijack_state state;
     bool connected, looking_up;
-    bool paused, closed;            /* as the owner said */
+    bool paused, closed;            /* by the owner */
     bool want_shutdown, write_dead; /* no more bytes from us */
     bool has_err;
     struct err err;
@@ -79,7 +79,8 @@ static void one_gone(struct hijack *h);
 static void on_stream_closed(uv_handle_t *handle);
 static void on_timer_closed(uv_handle_t *handle);
 
-/* Over, with h->err when has_err. on_end follows from the loop. */
+/* The stream is over, with h->err when has_err. on_end follows from the loop.
+ */
 static void finish(struct hijack *h)
 {
     if (h->state == HIJACK_ENDED)
@@ -335,7 +336,7 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     *buf = uv_buf_init(xrealloc(NULL, hint), (unsigned)hint);
 }
 
-/* Raw from here on. What came behind the head is handed out by on_soon(). */
+/* Bytes are raw from here on. on_soon() hands out those behind the head. */
 static void open_stream(struct hijack *h, const char *rest, size_t len)
 {
     h->state = HIJACK_OPEN;
@@ -350,7 +351,7 @@ static void open_stream(struct hijack *h, const char *rest, size_t len)
         h->on_open(h, h->user);
 }
 
-/* What the engine says is for whoever knows its language. */
+/* The engine's words are passed on as they are: engine/ understands them. */
 static void fail_http(struct hijack *h)
 {
     static const struct {

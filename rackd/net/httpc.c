@@ -1,3 +1,8 @@
+/*
+ * The HTTP client: libcurl's multi interface on a libuv loop. The engine's
+ * calls and its plain streams go through it; libcurl says which sockets and
+ * which timer to watch, and is told what happened to them.
+ */
 #include "net/httpc.h"
 
 #include <curl/curl.h>
@@ -27,7 +32,7 @@ struct httpc {
     struct httpc_req *reqs; /* in flight */
     unsigned open_handles;  /* uv handles whose close callback is to come */
     bool in_curl;           /* libcurl may be calling us */
-    bool sweep;             /* something was asked for meanwhile */
+    bool has_pending;       /* something was asked for meanwhile */
     bool closing;
     httpc_closed_cb on_closed;
     void *closed_user;
@@ -54,7 +59,7 @@ static void on_resume(uv_timer_t *timer);
 static void on_expiry(uv_timer_t *timer);
 static void drive(struct httpc *c, curl_socket_t fd, int flags);
 static bool after_curl(struct httpc *c);
-static void sweep(struct httpc *c);
+static void do_pending(struct httpc *c);
 static void finish(struct httpc_req *req, CURLcode rc);
 static void req_detach(struct httpc_req *req);
 static void close_now(struct httpc *c);
@@ -128,17 +133,17 @@ int httpc_new(struct httpc **out, uv_loop_t *loop, const char *endpoint,
 }
 
 /* Something changed that libcurl must hear of; not from its own callbacks. */
-static void want_sweep(struct httpc *c)
+static void want_pending(struct httpc *c)
 {
-    c->sweep = true;
+    c->has_pending = true;
     if (!c->in_curl)
-        sweep(c);
+        do_pending(c);
 }
 
 void httpc_max_connections(struct httpc *c, long max)
 {
     c->max_connections = max;
-    want_sweep(c);
+    want_pending(c);
 }
 
 static uint64_t now_ms(void)
@@ -177,14 +182,14 @@ struct httpc_req *httpc_start(struct httpc *c, const struct httpc_spec *spec)
         req->deadline_ms = now_ms() + spec->timeout_ms;
         want_expiry(c);
     }
-    want_sweep(c);
+    want_pending(c);
     return req;
 }
 
 void httpc_cancel(struct httpc_req *req)
 {
     req->cancelled = true;
-    want_sweep(req->client);
+    want_pending(req->client);
 }
 
 /* Pausing happens where the next bytes arrive. Resuming hands out what was
@@ -347,8 +352,8 @@ static bool after_curl(struct httpc *c)
         close_now(c);
         return false;
     }
-    if (c->sweep)
-        sweep(c);
+    if (c->has_pending)
+        do_pending(c);
     return true;
 }
 
@@ -357,11 +362,11 @@ static bool after_curl(struct httpc *c)
  * forbids both from inside its own callbacks, so there httpc_start() and
  * httpc_cancel() only leave a mark, and after_curl() comes here.
  */
-static void sweep(struct httpc *c)
+static void do_pending(struct httpc *c)
 {
     struct httpc_req *req, *next;
 
-    c->sweep = false;
+    c->has_pending = false;
     curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
                       c->max_connections);
     DL_FOREACH_SAFE (c->reqs, req, next) {

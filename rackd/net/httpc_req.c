@@ -1,3 +1,7 @@
+/*
+ * One request of the HTTP client: what libcurl is told about it, the callbacks
+ * that libcurl runs for its bytes, and how its result reads for people.
+ */
 #include "net/httpc_req.h"
 
 #include <errno.h>
@@ -16,11 +20,11 @@
 /* A head of more bytes than this is not read to its end. */
 #define HEAD_MAX ((size_t)256 << 10)
 
-/* Read at once of a stream: four times what the engine writes at once. Pages
- * that nothing was read into cost nothing. */
+/* Bytes read from a stream at once: four times what the engine writes at once.
+ * Pages of the buffer that nothing was read into take no memory. */
 #define STREAM_BUFFER (128L << 10)
 
-/* A tcp peer that does not even answer a SYN. */
+/* How long a tcp peer may take to answer a SYN. */
 #define CONNECT_TIMEOUT_MS 10000L
 
 /* Called by libcurl, in order of time. */
@@ -209,7 +213,7 @@ static size_t on_upload(char *into, size_t size, size_t count, void *user)
     } while (got < 0 && errno == EINTR);
     if (got < 0)
         up->os_errno = errno;
-    /* The length is promised to the server already. */
+    /* The server has been promised this length already. */
     up->shrunk = got == 0 && len > 0;
     if (got < 0 || up->shrunk)
         return CURL_READFUNC_ABORT;
@@ -280,7 +284,7 @@ static size_t on_bytes(char *data, size_t size, size_t count, void *user)
     return len;
 }
 
-/* Reading the file failed: ours, not the server's. */
+/* The failure is on our side: the file could not be read. */
 static int upload_failed(const struct httpc_upload *up, struct err *err)
 {
     if (up->shrunk)

@@ -49,9 +49,9 @@ struct httpd {
     void *user;
     struct listener *listeners;
     struct conn *conns;
-    size_t conn_count, turned_away; /* the latter among the former */
+    size_t conn_count, turned_away; /* the first counts the second too */
     uint64_t warned;                /* loop clock; 0: never */
-    uv_timer_t anchor; /* so that there is always a handle to close */
+    uv_timer_t anchor; /* never started: there is always a handle to close */
     size_t open;       /* listeners, connections, the anchor */
     unsigned idle_ms;
     httpd_closed_cb on_closed;
@@ -158,7 +158,7 @@ static int bind_unix(const char *path, struct err *err)
             return err_set(err, ERR_CONFLICT, "not a socket: %s", path);
         if (is_alive(&addr))
             return err_set(err, ERR_CONFLICT, "somebody listens on %s", path);
-        unlink(path); /* left by one that was killed */
+        unlink(path); /* a server that was killed has left it */
         fd = bind_private(&addr);
     }
     if (fd < 0)
@@ -249,7 +249,7 @@ bool httpd_turn_away(struct conn *c)
     return ++d->turned_away <= TURNED_AWAY_MAX;
 }
 
-/* The socket's mode keeps others out; this holds where that was changed. */
+/* The socket's mode keeps others out; this does where somebody changed it. */
 bool httpd_may_enter(const struct conn *c, bool is_tcp)
 {
     struct ucred peer = { .uid = (uid_t)-1 };

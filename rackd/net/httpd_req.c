@@ -97,10 +97,14 @@ void httpd_add_header(struct httpd_req *req, const char *name,
                       const char *value)
 {
     str_printf(&req->extra, "%s: ", name);
-    for (; *value != '\0'; value++)
-        str_add_char(&req->extra, (unsigned char)*value < 0x20 || *value == 0x7f
-                                      ? ' '
-                                      : *value);
+    for (; *value != '\0'; value++) {
+        bool is_control = (unsigned char)*value < 0x20 || *value == 0x7f;
+
+        if (is_control)
+            str_add_char(&req->extra, ' ');
+        else
+            str_add_char(&req->extra, *value);
+    }
     str_add(&req->extra, "\r\n");
 }
 

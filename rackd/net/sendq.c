@@ -1,3 +1,7 @@
+/*
+ * Bytes on their way out of a stream: the server's connections and the hijacked
+ * streams to the engine send through one each.
+ */
 #include "net/sendq.h"
 
 #include "base/mem.h"
