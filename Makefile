@@ -117,7 +117,7 @@ $(B)/%.o: %.c
 .SECONDARY:
 
 test: $(TESTS) $(B)/bin/cvx-reaper
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((2 * $$(nproc))) -e 'timeout 120' $(TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((4 * $$(nproc))) -e 'timeout 120' $(TESTS)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
            --errors-for-leak-kinds=definite
 memcheck: $(TESTS) $(B)/bin/cvx-reaper
@@ -133,12 +133,12 @@ check:
 	$(MAKE) test SAN=1
 	$(MAKE) memcheck
 	$(MAKE) e2e
-# The end-to-end tests, on the engine that answers or one started here.
-# E2E names files: make e2e E2E=tests/e2e/start.bats
+# The end-to-end tests, in LANES lanes with an engine each (tests/e2e.sh); on the
+# engine that answers, one file after the other, where DOCKER_HOST is set or we
+# are not root. E2E names files: make e2e E2E=tests/e2e/start.bats
 E2E ?= $(wildcard tests/e2e/*.bats)
 e2e: all $(B)/bin/floor
-	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
-	    images/build.sh --if-needed && prove -f -o -e 'timeout 1200 bats --tap' $(E2E)
+	tests/e2e.sh $(E2E)
 # The same on other engines, beside the first: ENGINES="podman docker28", or any
 # DOCKER_HOST. The images' own tests need no second engine.
 ENGINES ?= podman docker28

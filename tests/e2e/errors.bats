@@ -348,7 +348,7 @@ END
 @test "a command that is no program: 126" {
     service 'echo first >&2; /etc/passwd'
     fails 126 <<'END'
-ERROR: service web ended: exit status 126 (the command cannot be executed)
+ERROR: service web ended...: exit status 126 (the command cannot be executed)
   why  its last lines:
          | first
          | .../etc/passwd: Permission denied
@@ -359,7 +359,7 @@ END
 @test "a service killed by SIGKILL: 137" {
     service 'echo alive; kill -9 $$'
     fails 137 <<'END'
-ERROR: service web ended: exit status 137 (killed by SIGKILL)
+ERROR: service web ended...: exit status 137 (killed by SIGKILL)
   why  its last lines:
          | alive
   do   mend what its lines say; with --no-exit-on-failure it is started again
