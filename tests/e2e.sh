@@ -76,8 +76,16 @@ remove_stale() {
     done
 }
 
-remove_run() {
-    find /sys/fs/cgroup -depth -type d -path "*/cvx-e2e-${1##*.}-*" -exec rmdir {} + 2>/dev/null || true
+# The kernel takes a moment to end all processes of a lane; a cgroup can be removed
+# when it is empty.
+remove_run() { # DIR
+    local groups="*/cvx-e2e-${1##*.}-*"
+
+    for _ in $(seq 100); do
+        find /sys/fs/cgroup -depth -type d -path "$groups" -exec rmdir {} + 2>/dev/null || true
+        [ -n "$(find /sys/fs/cgroup -type d -path "$groups" -print -quit 2>/dev/null)" ] || break
+        sleep 0.1
+    done
     rm -rf "$1"
 }
 
@@ -223,7 +231,7 @@ pids=()
 ended() {
     trap '' INT TERM
     [ ${#pids[@]} = 0 ] || kill -KILL "${pids[@]}" 2>/dev/null || true
-    wait
+    wait 2>/dev/null
     remove_run "$run"
 }
 
