@@ -196,6 +196,7 @@ summary() { # FILE...
     echo
     for file; do
         name=$(name_of "$file") tap=$out/$(name_of "$file").tap
+        [ -e "$tap" ] || echo "# not run: no lane was left" >"$tap"
         tests=$((tests + $(grep -cE '^(not )?ok ' "$tap" || true)))
         failed=$((failed + $(grep -c '^not ok ' "$tap" || true)))
         sed -n "/^not ok /,/^\(ok\|not ok\) /{/^ok /d;s|^not ok|not ok $name|;p}" "$tap"
@@ -209,7 +210,7 @@ summary() { # FILE...
         sed -nE "s/^(not )?ok [0-9]+ (.*) in ([0-9]+)ms$/\3 $(name_of "$file"): \2/p" \
             "$out/$(name_of "$file").tap"
     done | sort -rn | head -n 10 | awk '{ms = $1; $1 = ""; printf "#%7.1f s %s\n", ms / 1000, $0}'
-    say "$lanes lanes; of the files:" $(sort -k2,2nr "$run/seconds" | awk '{printf "%s %s s  ", $1, $2}')
+    say "side by side: $lanes; seconds of each file:" $(sort -k2,2nr "$run/seconds" | awk '{printf "%s %s  ", $1, $2}')
     echo "Files=$#, Tests=$tests, $SECONDS wallclock secs"
     if [ "$failed" != 0 ] || [ -n "$broken" ]; then
         echo "Failed $failed/$tests tests"
