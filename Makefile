@@ -43,7 +43,10 @@ CLI_SRC  := $(wildcard cli/*.c)
 # cvx starts in a millisecond because it links no OpenSSL.
 CLI_BASE := $(filter-out rackd/base/sha256.c,$(wildcard rackd/base/*.c))
 SUP_SRC  := $(wildcard tests/support/*.c)
+# Those that take longest begin first: all together take no longer than the first.
+LONG     := rack reaper session_end session_survive httpc session_start session_sandbox engine httpd
 TESTS    := $(patsubst tests/unit/%.c,$(B)/bin/%,$(wildcard tests/unit/test_*.c))
+TESTS    := $(filter $(TESTS),$(LONG:%=$(B)/bin/test_%)) $(filter-out $(LONG:%=$(B)/bin/test_%),$(TESTS))
 FUZZERS  := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LLHTTP_O := $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
 BUILD_ID := $(B)/build_id.o
@@ -56,7 +59,7 @@ obj       = $(patsubst %.c,$(B)/%.o,$(1))
 SOURCES   = $$(find rackd cli images tests -name '*.[ch]')
 
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
-.PHONY: all demo check e2e check-engines chaos soak test memcheck lint format golden fuzz cover bench \
+.PHONY: all demo check e2e check-engines chaos soak test memcheck memcheck-beside lint format golden fuzz cover bench \
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
@@ -118,30 +121,33 @@ $(B)/%.o: %.c
 	@$(CC) $(CPPFLAGS) $(BANNED) $(CFLAGS) -c $< -o $@
 .SECONDARY:
 
-# They wait more than they work, so there are more of them than processors.
+# They wait more than they compute.
 test: $(TESTS) $(B)/bin/cvx-reaper
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((6 * $$(nproc))) -e 'timeout 120' $(TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((8 * $$(nproc))) -e 'timeout 120' $(TESTS)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
            --errors-for-leak-kinds=definite
 memcheck: $(TESTS) $(B)/bin/cvx-reaper
-	TEST_PATIENCE=5 CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$(nproc) -e 'timeout 900 $(VALGRIND)' \
+	TEST_PATIENCE=5 CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((2 * $$(nproc))) -e 'timeout 900 $(VALGRIND)' \
 	    $(TESTS)
+# Beside other tests: only with the time they leave, and printed whole.
+memcheck-beside: $(TESTS) $(B)/bin/cvx-reaper
+	@nice -n 19 $(MAKE) memcheck >build/memcheck.log 2>&1; status=$$?; cat build/memcheck.log; exit $$status
 
 demo:
 	@images/demo.sh
-# Everything, from nothing: packages, engine and images included.
+# Everything, from nothing: packages, engine and images included. The end-to-end
+# tests wait most of their time, which valgrind uses.
 check:
 	images/setup.sh test-packages
 	$(MAKE) all test
 	$(MAKE) test SAN=1
-	$(MAKE) memcheck
-	$(MAKE) e2e
-# The end-to-end tests, on the engine that answers or one started here.
-# E2E names files: make e2e E2E=tests/e2e/start.bats
+	$(MAKE) e2e memcheck-beside
+# The end-to-end tests, in LANES lanes with an engine each (tests/e2e.sh); on the
+# engine that answers, one file after the other, where DOCKER_HOST is set or we
+# are not root. E2E names files: make e2e E2E=tests/e2e/start.bats
 E2E ?= $(wildcard tests/e2e/*.bats)
 e2e: all $(B)/bin/floor
-	DOCKER_HOST=$$(images/engine.sh) && export DOCKER_HOST && \
-	    images/build.sh --if-needed && prove -f -o -e 'timeout 1200 bats --tap' $(E2E)
+	tests/e2e.sh $(E2E)
 # The same on other engines, beside the first: ENGINES="podman docker28", or any
 # DOCKER_HOST. The images' own tests need no second engine.
 ENGINES ?= podman docker28

@@ -316,7 +316,7 @@ END
 @test "a service that exits at once: its last 20 lines, its status is the session's" {
     service 'for i in $(seq 25); do echo "line $i"; done; exit 3'
     fails 3 <<END
-ERROR: service web ended: exit status 3
+ERROR: service web ended...: exit status 3
   why  its last lines:
 $(seq -f '         | line %g' 6 25)
   do   mend what its lines say; with --no-exit-on-failure it is started again
@@ -327,7 +327,7 @@ END
 @test "a service that exits without a word" {
     service 'exit 1'
     fails 1 <<'END'
-ERROR: service web ended: exit status 1
+ERROR: service web ended...: exit status 1
   why  it printed nothing
   do   with --no-exit-on-failure it is started again
 END
@@ -337,7 +337,7 @@ END
 @test "a command that is not in the image: 127" {
     service 'echo first >&2; nosuchprogram --serve'
     fails 127 <<'END'
-ERROR: service web ended: exit status 127 (command not found)
+ERROR: service web ended...: exit status 127 (command not found)
   why  its last lines:
          | first
          | ...nosuchprogram: not found
@@ -348,7 +348,7 @@ END
 @test "a command that is no program: 126" {
     service 'echo first >&2; /etc/passwd'
     fails 126 <<'END'
-ERROR: service web ended: exit status 126 (the command cannot be executed)
+ERROR: service web ended...: exit status 126 (the command cannot be executed)
   why  its last lines:
          | first
          | .../etc/passwd: Permission denied
@@ -359,7 +359,7 @@ END
 @test "a service killed by SIGKILL: 137" {
     service 'echo alive; kill -9 $$'
     fails 137 <<'END'
-ERROR: service web ended: exit status 137 (killed by SIGKILL)
+ERROR: service web ended...: exit status 137 (killed by SIGKILL)
   why  its last lines:
          | alive
   do   mend what its lines say; with --no-exit-on-failure it is started again

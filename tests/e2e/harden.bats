@@ -193,7 +193,8 @@ fuzz() {
     fuzz
     settled() { [ "$(open_files "$rackd")" = "$before" ]; }
     before=$(open_files "$rackd")
-    sleep 2.2 # those that were refused linger
+    # Connections that were refused linger for 2 s: what is counted is the rest.
+    sleep 2.2
     before=$(open_files "$rackd")
     fuzz
     wait_for 10 settled
@@ -247,7 +248,7 @@ start_flood() {
 
 @test "a flood of output: rackd stays small and answers, whoever reads" {
     start_flood
-    sleep 1
+    sleep 1 # the flood has to last before it can do harm
     timeout 5 "$CVX" ps | grep short
 
     # A reader that hangs, one that reads, and the start's own one asleep.
@@ -255,7 +256,8 @@ start_flood() {
     timeout 3 "$CVX" logs -f >read 3>&- || [ $? = 124 ]
     [ -s read ]
     kill -STOP "$cvx_pid"
-    sleep 8 # it is waited for, for 5 s
+    # rackd waits 5 s for a reader before it drops lines; this one sleeps longer.
+    sleep 8
     timeout 5 "$CVX" ps | grep binary
     is_sanitized "$rackd" || [ "$(memory_of "$rackd" VmHWM)" -lt 65536 ]
 
@@ -272,7 +274,7 @@ start_flood() {
 @test "a flood and a start whose client sleeps: it can be stopped from elsewhere" {
     start_flood
     kill -STOP "$cvx_pid"
-    sleep 1
+    sleep 1 # until all buffers on the way to the sleeping client are full
     timeout 30 "$CVX" stop
     rack_is_empty
     is_sanitized "$rackd" || [ "$(memory_of "$rackd" VmHWM)" -lt 65536 ]
@@ -288,6 +290,7 @@ start_flood() {
     "$CVX" start >pipe 2>errors </dev/null 3>&- &
     cvx_pid=$!
     exec 7<pipe # somebody who does not read
+    # rackd waits 5 s for a reader before it drops lines; this one sleeps longer.
     sleep 9
     (timeout 3 cat <&7 3>&- || true) | grep -a -m 1 'log lines dropped: they came faster than they could be shown'
     exec 7<&-

@@ -49,7 +49,7 @@ complete() {
     "$CVX" start --detach >text 2>&1 </dev/null 3>&-
     "$CVX" logs -f >out 2>errors </dev/null 3>&- &
     reader=$!
-    sleep 0.5
+    sleep 0.5 # until rackd has the reader: nothing says when
     api POST "/containers/$(containers_of service web)/kill?signal=USR1"
     wait_for 30 eval 'tail -n 1 out | grep -q "line 0000200000"'
     kill "$reader"

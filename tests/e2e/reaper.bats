@@ -161,7 +161,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
 @test "SIGSTOP, then SIGKILL" {
     guarded_pair_runs
     kill -STOP "$rackd"
-    sleep 1
+    sleep 1 # a reaper that took it for dead would have begun by now
     [ "$(rack_census | wc -l)" = 5 ]
     kill -9 "$rackd"
     all_is_gone
@@ -188,7 +188,7 @@ group_of() { ps -o pgid= -p "$1" | tr -d ' '; }
         "$CVX" env >/dev/null # a rackd, whose pid can be asked for
         rackd=$(rackd_pid)
         start_json
-        sleep $delay
+        sleep "$delay" # the moment of the kill is what the rounds differ in
         kill -9 "$rackd"
         all_is_gone
     done
@@ -393,11 +393,11 @@ is_another_process() { [ "$(reaper_process)" != "$1" ]; }
     guarded_pair_runs
     reaper=$(reaper_container) process=$(reaper_process)
     kill -STOP "$rackd"
-    sleep 3
+    sleep 3 # the same
     kill -CONT "$rackd"
     curl -fsS --noproxy '*' "$(service_url web)/" | grep -x hello
     "$CVX" ps | grep web
-    sleep 0.5
+    sleep 0.5 # a reaper that rackd replaced would be another one by now
     [ "$(reaper_container)" = "$reaper" ]
     [ "$(reaper_process)" = "$process" ]
     [ "$(rack_census | wc -l)" = 5 ]

@@ -72,7 +72,7 @@ PERL
     wait_event warning
     [ "$(event warning | jq -r .text)" = "service web does not answer on port 3000: GET /check: HTTP 500
   does it listen on 0.0.0.0:3000 (variable PORT)? is /check the right health path?" ]
-    sleep 2.5
+    sleep 2.5 # two more checks fail meanwhile, and say nothing
     [ "$(grep -c '"type":"warning"' "$events")" = 1 ]
     ended
 }

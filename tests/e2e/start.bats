@@ -89,7 +89,7 @@ YML
     start_json
     wait_event ready
     wait_for 10 grep -q 'to stderr' "$events"
-    sleep 0.3
+    wait_for 10 eval '[ "$(grep -c "\"line\":\"line " "$events")" = 2000 ]'
     jq -r 'select(.type == "log" and .tag == "web" and .stream == "stdout").line' "$events" | head -n 2000 >got
     seq -f 'line %g' 2000 >want
     cmp got want

@@ -128,7 +128,7 @@ ends_whole() {
     never warned "service web ended"
     # The end of a container is a disconnect too, but nobody's doing.
     api POST "/containers/$web/restart?t=0" || true
-    sleep 1
+    sleep 1 # a second warning would have come by now
     [ "$(jq -s '[.[] | select(.type == "warning" and (.text | test("web was disc")))] | length' "$events")" = 1 ]
     ends_whole "2 1 0"
 }

@@ -40,7 +40,7 @@ ends_with() {
     for delay in 0.05 0.2 0.5 0.9; do
         pair
         start_json
-        sleep $delay
+        sleep "$delay" # the moment is what the rounds differ in
         kill -9 "$cvx_pid"
         wait "$cvx_pid" || true
         cvx_pid=
@@ -65,7 +65,7 @@ ends_with() {
     pair
     for delay in 0.1 0.3 0.6; do
         start_json
-        sleep $delay
+        sleep "$delay" # the moment is what the rounds differ in
         stop_json INT
         rack_is_empty
         [ "$cvx_status" = 130 ] || [ "$cvx_status" = 0 ]
@@ -84,7 +84,7 @@ YML
     wait_event ready
     kill -INT "$cvx_pid"
     wait_event stopping
-    sleep 0.5
+    sleep 0.5 # one that did not wait for the service would have ended by now
     kill -0 "$cvx_pid"
     before=$SECONDS
     stop_json INT
@@ -134,7 +134,7 @@ YML
     wait_event ready
     rackd_dies_alone
     end_json
-    sleep 1
+    sleep 1 # a reaper, had one survived, would have begun by now
     [ "$(rack_census | wc -l)" = 3 ]
     app other <<YML
 services:

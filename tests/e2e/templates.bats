@@ -138,7 +138,7 @@ YML
     with_db postgres
     "$CVX" rackd stop
     "$CVX" templates build
-    sleep 1.1
+    sleep 1.1 # when a template was last used is kept in whole seconds
     CVX_TEMPLATES_MB=60 "$CVX" rackd stop
     first=$(CVX_TEMPLATES_MB=60 "$CVX" templates --json | jq -r '.[0].name')
     sed -i 's/db:/db2:/; s/\[db\]/[db2]/' convox.yml

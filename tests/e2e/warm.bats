@@ -45,7 +45,7 @@ cache() { ask 127.0.0.1 "$(event ready | jq '.resources[] | select(.name == "cac
     pair
     start_json
     wait_event ready
-    sleep 2.5
+    sleep 2.5 # a session kept warm would have been made by now
     [ "$(frozen)" = 0 ]
     stop_json INT
     wait_for 2 rack_is_empty
