@@ -1,7 +1,8 @@
 /*
  * warm -- for a start with --warm: while the app runs, the resources of its
- * next start are started in a session of their own and frozen (run/item_freeze.c).
- * The next start takes that session over; if none comes, it goes.
+ * next start are started in a session of their own and frozen
+ * (run/item_freeze.c). The next start takes that session over; if none comes,
+ * it goes.
  *
  * Asked for, not the rule: what Ctrl-C leaves otherwise is nothing at all.
  */
