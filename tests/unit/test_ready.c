@@ -188,6 +188,7 @@ static void an_answer_in_single_bytes_is_an_answer(void **state)
     };
     struct fix *f = *state;
 
+    f->timeout_ms = 2000; /* a hundred bytes, and a turn for each */
     start(f, PROBE_POSTGRES, answers, 2);
     expect_ready(f, 2);
 }
