@@ -49,7 +49,7 @@ LLHTTP_O := $(B)/llhttp/api.o $(B)/llhttp/http.o $(B)/llhttp/llhttp.o
 BUILD_ID := $(B)/build_id.o
 # The reaper: static, for a container that holds nothing else; rackd carries it
 # (images/reaper/main.c). bin/cvx-reaper is the same with the variant's checks.
-REAPER_SRC := $(wildcard images/reaper/*.c) rackd/base/mem.c rackd/base/str.c
+REAPER_SRC := $(wildcard images/reaper/*.c) $(patsubst %,rackd/base/%.c,mem percent str)
 REAPER_LIB := $(B)/reaper/api.o $(B)/reaper/http.o $(B)/reaper/llhttp.o
 REAPER   := $(B)/reaper/blob.o
 obj       = $(patsubst %.c,$(B)/%.o,$(1))

@@ -181,16 +181,3 @@ void http_release(struct http_call *call)
     str_release(&call->body);
     call->status = 0;
 }
-
-void http_escape(struct str *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-            (c >= 'A' && c <= 'Z') || strchr("-._~", c) != NULL)
-            str_add_char(out, *text);
-        else
-            str_printf(out, "%%%02X", c);
-    }
-}

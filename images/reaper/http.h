@@ -40,7 +40,4 @@ void http_run(const char *socket_path, struct http_call *calls, size_t count,
 /* Frees the answer. The path stays the caller's. */
 void http_release(struct http_call *call);
 
-/* Append `text` so that it may stand in a query. */
-void http_escape(struct str *out, const char *text);
-
 #endif /* REAPER_HTTP_H */

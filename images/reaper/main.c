@@ -288,11 +288,12 @@ static bool become_process(void)
     static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
 
     close_range(STDERR_FILENO + 1, ~0U, 0);
+    /* Before the fork: until setsid() the child is in the rack's group. */
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        signal(numbers[i], SIG_IGN);
     if (fork() != 0)
         return false;
     setsid();
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        signal(numbers[i], SIG_IGN);
     return chdir("/") == 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/vec.h"
 #include "images/reaper/http.h"
 
@@ -109,7 +110,7 @@ static char *filters(char *const *labels, size_t count)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, json_string(labels[i]));
     text = json_dumps(root, JSON_COMPACT);
-    http_escape(&out, text);
+    percent_encode(&out, text, "");
     json_decref(root);
     return str_take(&out);
 }
@@ -154,7 +155,7 @@ static char *removal_of(const struct object *o)
     struct str path = { 0 };
 
     str_printf(&path, "/%s/", kinds[o->kind]);
-    http_escape(&path, o->id);
+    percent_encode(&path, o->id, "");
     if (o->kind == OBJECT_CONTAINER)
         str_add(&path, "?force=1&v=1&timeout=0");
     return str_take(&path);

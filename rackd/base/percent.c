@@ -1,7 +1,7 @@
 /*
- * Percent-encoding, the one of this code base: requests to the engine and from
- * cvx, request targets and forms that the server reads, and the logins in the
- * URLs of resources.
+ * Percent-encoding, the one of this code base: requests of rackd, the reaper
+ * and cvx, request targets and forms that the server reads, and the logins in
+ * the URLs of resources.
  */
 #include "base/percent.h"
 

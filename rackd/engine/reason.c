@@ -8,8 +8,11 @@
 #include <stddef.h>
 #include <string.h>
 
-/* In this order a text's first reason is found, so special ones come first.
- * `also`, where given, must follow `words`. */
+/*
+ * In this order a text's first reason is found, so special ones come first.
+ * `also`, where given, must follow `words`. Each row says where it was seen;
+ * those "not met" are from the engines' sources.
+ */
 static const struct {
     const char *words, *also;
     enum engine_reason reason;
@@ -18,49 +21,47 @@ static const struct {
     { "container-init binary not found", NULL, REASON_INIT_MISSING },
     /* Docker 20.10.24, at the start. */
     { "\"docker-init\": executable file not found", NULL, REASON_INIT_MISSING },
-    /* Docker 20.10.24, 28.5.2: "network app-s1 not found". */
+    /* Docker 20.10.24, at the start and at a connect. */
     { "network ", "not found", REASON_NETWORK_MISSING },
-    /* Docker 20.10.24: "endpoint with name x already exists in network y". */
+    /* Docker 20.10.24, at a connect. */
     { "already exists in network", NULL, REASON_CONNECTED },
-    /* Docker 20.10.24: "Pool overlaps with other one on this address space". */
+    /* Docker 20.10.24. */
     { "overlaps", NULL, REASON_SUBNET_OVERLAPS },
-    /* Podman 4.3.1: "subnet 10.1.0.0/24 is already used on the host or by
-     * another config"; netavark words it "already being used". */
+    /* Podman; not met. */
     { "already being used", NULL, REASON_SUBNET_OVERLAPS },
     { "already used", NULL, REASON_SUBNET_OVERLAPS },
-    /* Docker 20.10.24: "networks have same bridge name" comes with it where
-     * another network's bridge has the address. */
+    /* Older Docker, which names the other network's bridge; not met. */
     { "conflicts with network", NULL, REASON_SUBNET_OVERLAPS },
-    /* Docker 20.10.24: "could not find an available, non-overlapping IPv4
-     * address pool among the defaults to assign to the network". */
+    /* Docker before 28; not met. */
     { "non-overlapping", NULL, REASON_POOL_EMPTY },
-    /* Docker 28.5.2: "all predefined address pools have been fully
-     * subnetted". */
+    /* Docker 28: "all predefined address pools have been fully subnetted"; not
+     * met. */
     { "address pool", NULL, REASON_POOL_EMPTY },
     { "fully subnetted", NULL, REASON_POOL_EMPTY },
-    /* The kernel's ENOSPC and EDQUOT, as every engine passes them on. */
+    /* The kernel's ENOSPC and EDQUOT, which every engine passes on. */
     { "no space left on device", NULL, REASON_DISK_FULL },
     { "disk quota exceeded", NULL, REASON_DISK_FULL },
-    /* Docker 20.10.24: "cannot join network of a non running container". */
+    /* Docker 20.10.24, where the container is there and does not run. */
     { "join network of", NULL, REASON_JOIN_FAILED },
-    /* runc 1.1.5 under Docker 20.10.24, and crun under Podman 4.3.1. */
+    /* Docker 20.10.24 with runc 1.1.5; Podman 4.3.1, at the attach. */
     { "executable file not found", NULL, REASON_COMMAND_NOT_FOUND },
+    /* Docker 20.10.24 with runc 1.1.5. */
     { "setting rlimit", NULL, REASON_RLIMIT },
     { "permission denied", NULL, REASON_PERMISSION_DENIED },
     { "no such file or directory", NULL, REASON_NO_SUCH_FILE },
-    /* Docker 20.10.24: "Bind for 127.0.0.1:8080 failed: port is already
-     * allocated". */
+    /* Docker 20.10.24, where another container has the port. */
     { "port is already allocated", NULL, REASON_PORT_TAKEN },
-    /* Podman 4.3.1, and Docker where the proxy cannot listen. */
+    /* Docker 20.10.24 and Podman 4.3.1, where another program has it. */
     { "address already in use", NULL, REASON_PORT_TAKEN },
-    /* Docker Desktop, from its documentation. */
+    /* Docker Desktop; not met. */
     { "ports are not available", NULL, REASON_PORT_TAKEN },
+    /* The kernel's ENOEXEC, which every engine passes on. */
     { "exec format error", NULL, REASON_EXEC_FORMAT },
-    /* runc 1.1.5: "unable to apply caps: operation not permitted". */
+    /* Docker 20.10.24 with runc 1.1.5, where the engine itself is confined. */
     { "unable to apply caps", NULL, REASON_CAPS },
-    /* Docker 20.10.24: "invalid mount config for type "bind": ...". */
+    /* Docker 20.10.24, at the create. */
     { "invalid mount", NULL, REASON_INVALID_MOUNT },
-    /* Podman 4.3.1: "unable to find network with name or ID x". */
+    /* Podman 4.3.1, at the create: "unable to find network with name or ID". */
     { "network", NULL, REASON_NETWORK },
 };
 

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "base/str.h"
 #include "net/httpc.h"
 
@@ -23,6 +24,9 @@
 
 /* The shortest interval: one of 0 would flood the service with requests. */
 #define INTERVAL_MIN_MS 50U
+
+/* What stays as it is in a path: all that is printable but a blank and '#'. */
+#define PATH_KEPT "!\"$%&'()*+,/:;<=>?@[\\]^`{|}"
 
 enum ask_state {
     ASK_WAITING, /* for the time of the next request */
@@ -34,10 +38,12 @@ enum verdict { VERDICT_NONE, VERDICT_WELL, VERDICT_UNWELL };
 
 struct health {
     uv_timer_t timer;     /* until the next request */
-    struct httpc *client; /* NULL: the host is no address */
+    struct httpc *client; /* of the request in flight; NULL: there is none */
     struct httpc_req *req;
-    int handles; /* the timer and the client, until they are closed */
-    bool over;   /* cancelled: no callback from now on */
+    int handles;    /* the timer and clients that are not closed yet */
+    bool over;      /* cancelled: no callback from now on */
+    char *endpoint; /* NULL: the host is no address */
+    bool tls;
     char *path;
     unsigned grace_ms, interval_ms, timeout_ms, wait_ms;
     health_cb on_change;
@@ -61,43 +67,29 @@ static void on_done(const struct httpc_res *res, const struct err *err,
 static void on_client_closed(void *user);
 static void on_timer_closed(uv_handle_t *handle);
 
-/* A path comes from the manifest: nothing in it may end the line of the
- * request, and '#' would end the path of a URL. */
+/* A path comes from the manifest, encoded or not: nothing in it may end the
+ * line of the request, and '#' would end the path of a URL. */
 static char *path_of(const char *path)
 {
     struct str out = { 0 };
 
     if (*path != '/')
         str_add_char(&out, '/');
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-
-        if (c <= 0x20 || c >= 0x7f || c == '#')
-            str_printf(&out, "%%%02X", c);
-        else
-            str_add_char(&out, *path);
-    }
+    percent_encode(&out, path, PATH_KEPT);
     return str_take(&out);
 }
 
-/* NULL when the host is no address: a name would have to be looked up. */
-static struct httpc *client_of(uv_loop_t *loop, const struct health_spec *spec)
+/* For httpc_new(); NULL when the host is no address: a name would have to be
+ * looked up. */
+static char *endpoint_of(const struct health_spec *spec)
 {
-    static const struct httpc_tls any = { .unverified = "localhost" };
-    bool tls = spec->scheme != NULL && strcmp(spec->scheme, "https") == 0;
-    cleanup_free char *endpoint = NULL;
     unsigned char addr[sizeof(struct in6_addr)];
-    struct httpc *client;
-    struct err err;
 
     if (inet_pton(AF_INET6, spec->host, addr) == 1)
-        endpoint = xasprintf("http://[%s]:%d", spec->host, spec->port);
-    else if (inet_pton(AF_INET, spec->host, addr) == 1)
-        endpoint = xasprintf("http://%s:%d", spec->host, spec->port);
-    if (endpoint == NULL ||
-        httpc_new(&client, loop, endpoint, tls ? &any : NULL, &err) < 0)
-        return NULL;
-    return client;
+        return xasprintf("http://[%s]:%d", spec->host, spec->port);
+    if (inet_pton(AF_INET, spec->host, addr) == 1)
+        return xasprintf("http://%s:%d", spec->host, spec->port);
+    return NULL;
 }
 
 struct health *health_start(uv_loop_t *loop, const struct health_spec *spec)
@@ -113,8 +105,9 @@ struct health *health_start(uv_loop_t *loop, const struct health_spec *spec)
     h->on_change = spec->on_change;
     h->user = spec->user;
     h->started = uv_now(loop);
-    h->client = client_of(loop, spec);
-    h->handles = h->client != NULL ? 2 : 1;
+    h->endpoint = endpoint_of(spec);
+    h->tls = spec->scheme != NULL && strcmp(spec->scheme, "https") == 0;
+    h->handles = 1;
     uv_timer_init(loop, &h->timer);
     uv_timer_start(&h->timer, on_timer, 0, 0);
     return h;
@@ -188,15 +181,41 @@ static void wait_for_next(struct health *h)
     uv_timer_start(&h->timer, on_timer, next_wait(h), 0);
 }
 
+/* Each request has a client of its own. One that is kept between requests,
+ * which are seconds apart, would hold 60 kB and two descriptors for nothing. */
+static int open_client(struct health *h, struct err *err)
+{
+    static const struct httpc_tls any = { .unverified = "localhost" };
+
+    if (h->endpoint == NULL)
+        return err_set(err, ERR_INVALID, "not an address");
+    if (httpc_new(&h->client, h->timer.loop, h->endpoint, h->tls ? &any : NULL,
+                  err) < 0)
+        return -1;
+    h->handles++;
+    return 0;
+}
+
+static void close_client(struct health *h)
+{
+    struct httpc *client = h->client;
+
+    h->client = NULL;
+    h->req = NULL;
+    if (client != NULL)
+        httpc_close(client, on_client_closed, h);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct health *h = container_of(timer, struct health, timer);
+    struct err err;
 
-    if (h->client != NULL) {
+    if (open_client(h, &err) == 0) {
         ask(h);
         return;
     }
-    judge(h, false, "not an address");
+    judge(h, false, err.msg);
     wait_for_next(h);
 }
 
@@ -266,7 +285,7 @@ static void describe(const struct health *h, char *out, size_t size)
     snprintf(out, size, "%s", text);
 }
 
-/* A failure after the head is no news: the verdict was had. */
+/* The head was the verdict; how the body ends does not matter. */
 static void on_done(const struct httpc_res *res, const struct err *err,
                     void *user)
 {
@@ -278,7 +297,9 @@ static void on_done(const struct httpc_res *res, const struct err *err,
         describe(h, why, sizeof(why));
         judge(h, false, why);
     }
-    h->req = NULL;
+    if (h->over)
+        return;
+    close_client(h);
     wait_for_next(h);
 }
 
@@ -288,6 +309,7 @@ static void close_one(struct health *h)
 {
     if (--h->handles > 0)
         return;
+    free(h->endpoint);
     free(h->path);
     free(h);
 }
@@ -308,8 +330,7 @@ void health_cancel(struct health *h)
         return;
     h->over = true;
     uv_close((uv_handle_t *)&h->timer, on_timer_closed);
-    if (h->client != NULL)
-        httpc_close(h->client, on_client_closed, h);
+    close_client(h);
 }
 
 const char *health_last_error(const struct health *h)

@@ -19,13 +19,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "engine/context.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
 #include "logs/hub.h"
 #include "run/explain.h"
 #include "run/image.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "timing/marks.h"
 
 #define DOCKERFILE_MAX ((size_t)1 << 20)
 
@@ -92,7 +95,7 @@ bool build_again(struct build *b)
 {
     if (b->state != BUILD_DONE)
         return true;      /* another replica has asked for it */
-    if (b->image == NULL) /* --no-build: it was not there at all */
+    if (b->image == NULL) /* --no-build: we have not built it */
         return false;
     session_warn(b->s, "image %s was removed from outside; building it again",
                  b->tag);
@@ -122,9 +125,9 @@ static void tell_state(struct build *b, enum build_state state,
                                                 .text = b->plan->path });
 }
 
-/* The same path and Dockerfile of the same app: the same tag, start after
- * start, so that old images do not pile up. Another rack on the engine has
- * tags of its own: what it built is not ours to replace, nor to start. */
+/* The same path and Dockerfile of the same app have the same tag, start after
+ * start, so that old images do not pile up. Another rack on the engine has tags
+ * of its own: what it built is not ours to replace, nor to start. */
 static char *tag_of(const struct build *b)
 {
     const char *app = b->s->spec.plan->app;
@@ -309,7 +312,8 @@ static void on_packed(uv_work_t *work, int status)
         if (strv_has(&b->file.args, key))
             strv_add(&args, b->env.v[i]);
     }
-    /* Containers inherit an image's labels, so none of those we sweep by. */
+    /* Containers inherit an image's labels, so it gets none of those by which
+     * we find what to remove. */
     strv_printf(&labels, LABEL_BUILD "=%s", s->spec.plan->app);
     b->call = engine_build(
         s->spec.engine,
@@ -367,8 +371,9 @@ static void on_line(const char *line, size_t len, void *user)
     session_say(b->s, "build", "build", "%.*s", (int)len, line);
 }
 
-/* The tag has moved on: without this every rebuild would leave an image that
- * nothing names. One that something still uses stays: the engine refuses. */
+/* The new image has taken the old one's tag. Without this every rebuild would
+ * leave an image that nothing names; one that something still uses stays,
+ * because the engine refuses to remove it. */
 void build_drop_old(struct build *b)
 {
     if (b->old_image != NULL && b->image != NULL &&

@@ -15,6 +15,11 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "run/item.h"
+#include "run/item_exit.h"
+#include "run/item_network.h"
+#include "run/item_output.h"
+#include "run/item_teardown.h"
+#include "run/network.h"
 #include "run/session_parts.h"
 
 /* After the engine went away, look for it this often and this long. */

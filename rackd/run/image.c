@@ -7,17 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/env.h"
 #include "base/err.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
 #include "run/explain.h"
 #include "run/image_notes.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "timing/marks.h"
 
 /* Between two reports of a pull's progress. */
 #define PROGRESS_MS 100
@@ -252,7 +252,8 @@ static void on_progress(const struct engine_progress *p, void *user)
     tell_progress(img, p->status);
 }
 
-/* The engine does not report every layer, and we not every report. */
+/* The engine does not report the end of every layer, and most of its reports
+ * are not passed on: tell the watcher that all of it is there. */
 static void tell_all_is_there(struct image *img)
 {
     for (unsigned i = 0; i < img->layer_count; i++)

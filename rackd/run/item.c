@@ -5,22 +5,24 @@
 #include "run/item.h"
 
 #include <string.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/strv.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
+#include "run/image.h"
 #include "run/item_marks.h"
+#include "run/item_output.h"
+#include "run/item_ports.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/session_timer.h"
 
-const char *item_kind_word(enum item_kind kind)
-{
-    static const char *const words[] = { "resource", "init", "service",
-                                         "sandbox" };
-
-    return words[kind];
-}
+/* Bounds re-creation: an engine that always answers 404 would loop us, and
+ * somebody who removes it each time before it is ready means it. */
+#define REMADE_TRIES 3
 
 /* "the network that cache, db share" */
 static char *sandbox_title(const struct item *sandbox)
@@ -135,6 +137,16 @@ void item_set_state(struct item *it, enum item_state state, const char *text)
 
 /* ---- its container ------------------------------------------------------ */
 
+bool item_may_be_remade(struct item *it)
+{
+    return it->remade++ < REMADE_TRIES;
+}
+
+void item_forgive_removals(struct item *it)
+{
+    it->remade = 0;
+}
+
 void item_cancel_call(struct item *it)
 {
     if (it->call != NULL)
@@ -172,6 +184,23 @@ void item_start_over(struct item *it)
     session_poke(it->s);
 }
 
+bool item_is_over(struct item *it)
+{
+    it->call = NULL;
+    if (it->s->state != SESSION_STOPPING)
+        return false;
+    session_poke(it->s);
+    return true;
+}
+
+bool items_are_gone(const struct session *s)
+{
+    for (struct item *it = s->items; it != NULL; it = it->next)
+        if (it->state != ITEM_GONE)
+            return false;
+    return true;
+}
+
 /* ---- its beginning and end ---------------------------------------------- */
 
 struct item *item_new(struct session *s, enum item_kind kind,
@@ -190,6 +219,34 @@ struct item *item_new(struct session *s, enum item_kind kind,
     return it;
 }
 
+void session_add_item(struct session *s, struct item *it)
+{
+    const struct plan_container *p = it->plan;
+    cleanup_free char *asked_by =
+        xasprintf("%s %s", item_kind_word(it->kind), it->name);
+
+    it->source = it->replica > 0
+                     ? xasprintf("%s/%s/%d", item_kind_word(it->kind), it->name,
+                                 it->replica)
+                     : xasprintf("%s/%s", item_kind_word(it->kind), it->name);
+    if (p->build < 0)
+        it->image = image_get(
+            s, p->image, it->resource == NULL ? NULL : it->resource->standin,
+            asked_by);
+    item_mark(it);
+    DL_APPEND(s->items, it);
+}
+
+struct item *session_find_item(struct session *s, const char *id)
+{
+    struct item *it;
+
+    DL_FOREACH (s->items, it)
+        if (it->id != NULL && strcmp(it->id, id) == 0)
+            return it;
+    return NULL;
+}
+
 void item_close(struct item *it)
 {
     session_timer_close(&it->files.again);
@@ -202,8 +259,9 @@ void item_free(struct item *it)
 {
     item_output_release(it);
     item_ports_release(it);
-    item_sandbox_release(it);
-    template_release(it);
+    free(it->sandbox.joined);
+    free(it->template.name);
+    free(it->template.base_id);
     free(it->making.image_id);
     free(it->files.archive);
     free(it->source);

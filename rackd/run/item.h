@@ -2,12 +2,12 @@
  * item -- one container of a session: a resource, a service's replica, an init
  * container, or a sandbox.
  *
- * Its life, in files: item_start.c waits for what it needs and starts it;
- * item_create.c creates the container, item_files.c puts files into it,
- * item_output.c reads its output; item_ready.c watches until it is ready and
- * healthy; item_exit.c deals with its end; item_teardown.c takes it away.
- * A state is changed by item_set_state() alone. A struct that is embedded here
- * is written by the file of its header alone.
+ * Its life, in files: item_depend.c knows what it waits for, item_start.c goes
+ * on when that is there; item_create.c creates the container, item_files.c puts
+ * files into it, item_output.c reads its output; item_ready.c watches until it
+ * is ready and healthy; item_exit.c deals with its end; item_teardown.c takes
+ * it away. A state is changed by item_set_state() alone. A struct that is
+ * embedded here is written by the file of its header alone.
  */
 #ifndef RUN_ITEM_H
 #define RUN_ITEM_H
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "run/item_create.h"
+#include "run/item_drop.h"
 #include "run/item_exit.h"
 #include "run/item_files.h"
 #include "run/item_freeze.h"
@@ -73,8 +74,10 @@ struct item {
     char *ip;                 /* NULL: not chosen yet */
     bool ip_is_engines;       /* ours was taken, so the engine chose one */
     struct engine_call *call; /* the step under way */
-    int64_t started_ms;       /* wall clock; item_start.c */
-    uint64_t running_since;   /* loop clock; item_start.c */
+    unsigned remade;    /* times in a row that it was made again, after somebody
+    removed it */
+    int64_t started_ms; /* wall clock; item_start.c */
+    uint64_t running_since; /* loop clock; item_start.c */
 
     struct item_create creation;
     struct item_ports ports;
@@ -82,6 +85,7 @@ struct item {
     struct item_output output;
     struct item_ready readiness;
     struct item_exit exit;
+    struct item_drop drop;
     struct item_remake remake;
     struct item_network network;
     struct item_sandbox sandbox;
@@ -95,6 +99,12 @@ struct item {
 struct item *item_new(struct session *s, enum item_kind kind,
                       const struct plan_container *plan);
 
+/* It is one of the session's from now on; it gets its source and its image. */
+void session_add_item(struct session *s, struct item *it);
+
+/* The item whose container has this id, or NULL. */
+struct item *session_find_item(struct session *s, const char *id);
+
 /* Its timers, at the session's end; then it may be freed. */
 void item_close(struct item *it);
 void item_free(struct item *it);
@@ -107,7 +117,14 @@ void item_set_state(struct item *it, enum item_state state, const char *text);
 void item_set_state_quietly(struct item *it, enum item_state state);
 
 const char *item_state_word(const struct item *it);
-const char *item_kind_word(enum item_kind kind);
+
+static inline const char *item_kind_word(enum item_kind kind)
+{
+    static const char *const words[] = { "resource", "init", "service",
+                                         "sandbox" };
+
+    return words[kind];
+}
 
 /* "service web", "initContainer of service web"; the caller frees it. */
 char *item_title(const struct item *it);
@@ -123,6 +140,15 @@ int item_rank(const struct item *it);
 /* Gives up the step under way, if there is one. */
 void item_cancel_call(struct item *it);
 
+/* The step under way has been answered. True: the session ends meanwhile, and
+ * teardown_poke() goes on with the item. */
+bool item_is_over(struct item *it);
+
+/* May its container be made again after somebody removed it? Counts the tries,
+ * until it has been ready again. */
+bool item_may_be_remade(struct item *it);
+void item_forgive_removals(struct item *it);
+
 /* NULL: it has none for now. */
 void item_set_ip(struct item *it, const char *ip);
 
@@ -135,5 +161,8 @@ void item_forget_container(struct item *it);
 
 /* The same, and create another. */
 void item_start_over(struct item *it);
+
+/* Nothing of any item is on the engine. */
+bool items_are_gone(const struct session *s);
 
 #endif /* RUN_ITEM_H */

@@ -10,10 +10,21 @@
 #include "base/strv.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
+#include "host/subnet.h"
+#include "plan/plan.h"
 #include "run/build.h"
 #include "run/image.h"
 #include "run/item.h"
+#include "run/item_drop.h"
+#include "run/item_exit.h"
+#include "run/item_files.h"
+#include "run/item_ports.h"
+#include "run/item_remake.h"
+#include "run/network.h"
+#include "run/sandbox.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 
 /* How many creates in a row may miss their image. */
 #define IMAGE_TRIES 2
@@ -79,7 +90,8 @@ static void choose_address(struct item *it)
         item_set_ip(it, ip);
 }
 
-/* Making a template must not be felt. */
+/* A template is made beside the user's own session, which must not become
+ * slower by it. */
 static unsigned cpu_shares(const struct session *s)
 {
     return s->spec.templates == TEMPLATES_MAKE ? MAKER_CPU_SHARES : 0;
@@ -179,14 +191,10 @@ static void on_created(const char *id, const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->call = NULL;
     if (err == NULL)
         it->id = xstrdup(id);
-    if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->teardown.now);
-        session_poke(it->s); /* it may have been the last one */
+    if (item_is_over(it))
         return;
-    }
     if (err == NULL) {
         it->creation.image_tries = 0;
         template_is_there(it);

@@ -5,22 +5,28 @@
  */
 #include "run/item_exit.h"
 
-#include "base/err.h"
 #include "base/mem.h"
 #include "run/explain.h"
 #include "run/item.h"
-#include "run/item_start.h"
+#include "run/item_depend.h"
+#include "run/item_files.h"
+#include "run/item_freeze.h"
+#include "run/item_output.h"
+#include "run/item_ready.h"
+#include "run/sandbox.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 
-/* After an exit, wait for the rest of the output until none came for so long;
- * and, killed with SIGKILL, this long to hear whether somebody removes it or
- * memory ran out. */
+/* After an exit the rest of the output is waited for until none came for so
+ * long. After a SIGKILL we also wait to hear why: somebody may be removing the
+ * container, or memory ran out. */
 #define LAST_WORDS_MS 1000
 #define KILLED_MS     400
 #define KILLED_STATUS 137
 
-/* Memory that ran out is the reason of an exit within this time. What was
- * killed then may have been another process in it. */
+/* Memory that ran out is the reason of an exit within this time; after it, the
+ * process that was killed then was another one in the container. */
 #define OOM_MS 5000
 
 /* Back-off of restarts, and how long it must run to be forgiven. */
@@ -30,10 +36,6 @@
 
 /* How many exits in a row are told with the last lines of output. */
 #define EXITS_TOLD 3
-
-/* Bounds re-creation: an engine that always answers 404 would loop us, and
- * somebody who removes it each time before it is ready means it. */
-#define REMADE_TRIES 3
 
 /* In order of time. */
 static void on_last_words(uv_timer_t *timer);
@@ -50,16 +52,6 @@ void item_exit_begin(struct item *it)
 void item_never_ran(struct item *it)
 {
     it->exit.died = false;
-}
-
-bool item_may_be_remade(struct item *it)
-{
-    return it->exit.remade++ < REMADE_TRIES;
-}
-
-void item_forgive_removals(struct item *it)
-{
-    it->exit.remade = 0;
 }
 
 void item_exit_stop(struct item *it)
@@ -138,7 +130,7 @@ static void removed_while_it_paused(struct item *it)
 
 void item_removed(struct item *it)
 {
-    if (it->remake.dropping)
+    if (it->drop.dropping)
         return;
     switch (it->state) {
     case ITEM_FILLING:
@@ -194,7 +186,7 @@ static void on_last_words(uv_timer_t *timer)
         item_await_last_words(it);
         return;
     }
-    item_cancel_call(it); /* it may be the postStart of what is no more */
+    item_cancel_call(it); /* a postStart may be under way */
     item_output_stop(it);
     if (it->exit.status == KILLED_STATUS && !it->exit.oom &&
         !it->exit.removed && !it->exit.waited) {

@@ -22,8 +22,6 @@ struct item_exit {
     int status;
     uint64_t oom_at; /* loop clock; 0: never */
     unsigned count;  /* exits in a row, for the back-off */
-    unsigned remade; /* times in a row that it was made again, after somebody
-                        removed it */
     struct session_timer last_words;
     struct session_timer backoff;
 };
@@ -48,12 +46,6 @@ void item_output_ended(struct item *it);
 
 /* Somebody removed its container: make another, or end the session. */
 void item_make_again(struct item *it);
-
-/* May it be made again after somebody removed it? Counts the tries. */
-bool item_may_be_remade(struct item *it);
-
-/* It was ready: earlier removals are forgiven. */
-void item_forgive_removals(struct item *it);
 
 /* Start it again, later each time. */
 void item_backoff(struct item *it);

@@ -10,9 +10,13 @@
 #include "base/strv.h"
 #include "engine/context.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
 #include "run/item.h"
-#include "run/item_start.h"
+#include "run/item_depend.h"
+#include "run/item_drop.h"
 #include "run/session_parts.h"
+#include "run/template.h"
+#include "run/volume.h"
 
 /* Docker 20.10 now and then says "Could not find the file / in container"
  * while other containers are being created: it is there the next moment. */
@@ -102,11 +106,8 @@ static void on_put(const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->call = NULL;
-    if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, it->s->teardown.now);
+    if (item_is_over(it))
         return;
-    }
     if (err != NULL && err->code == ERR_NOT_FOUND &&
         it->files.tries++ < PUT_TRIES) {
         uv_timer_start(&it->files.again.uv, on_again, PUT_AGAIN_MS, 0);

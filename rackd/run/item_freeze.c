@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "run/item.h"
-#include "run/item_remake.h"
+#include "run/item_drop.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
 /* In order of time: its memory is measured; it is frozen. */

@@ -1,45 +1,16 @@
 /*
  * Notes for `cvx timings` when an item goes through what, and what it waits
- * for. item_set_state() calls it at every change, session.c when a start
- * begins.
+ * for. item_set_state() calls it at every change.
  */
 #include "run/item_marks.h"
 
 #include <string.h>
-#include <utlist.h>
 
 #include "run/build.h"
 #include "run/image.h"
 #include "run/item.h"
 #include "run/session_parts.h"
-
-/* These come before the items, which need them. */
-static void mark_what_all_need(struct session *s)
-{
-    size_t rackd = mark_new(&s->marks, "rackd", "rackd", 0);
-
-    mark_phase_since(&s->marks, rackd, MARK_PREPARE, s->marks.asked_ns);
-    mark_done(&s->marks, rackd);
-    network_mark(s);
-    volumes_mark(s);
-    for (size_t i = 0; i < s->image_count; i++)
-        image_mark(s->images[i]);
-}
-
-void session_mark_start(struct session *s)
-{
-    struct item *it;
-
-    marks_release(&s->marks);
-    marks_init(&s->marks, s->spec.asked_ns);
-    mark_what_all_need(s);
-    DL_FOREACH (s->items, it)
-        item_mark(it);
-    DL_FOREACH (s->items, it)
-        item_mark_sandbox(it);
-}
-
-/* ---- items -------------------------------------------------------------- */
+#include "timing/marks.h"
 
 static void need_all(struct item *it, enum item_kind kind, const char *name)
 {
@@ -91,7 +62,7 @@ void item_mark(struct item *it)
     item_mark_state(it);
 }
 
-/* What it does in its state; -1: nothing. */
+/* The phase of a start that its state is part of; -1: of none. */
 static int phase_of(const struct item *it)
 {
     switch (it->state) {

@@ -6,10 +6,6 @@
 #include <stdint.h>
 
 struct item;
-struct session;
-
-/* A start begins, with the images and items that are there already. */
-void session_mark_start(struct session *s);
 
 /* The item is noted from here on, with what it will wait for. */
 void item_mark(struct item *it);

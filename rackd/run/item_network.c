@@ -14,6 +14,8 @@
 #include "engine/engine.h"
 #include "engine/reason.h"
 #include "run/item.h"
+#include "run/item_freeze.h"
+#include "run/network.h"
 #include "run/session_parts.h"
 
 /* In order of time. */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "host/port.h"
+#include "plan/plan.h"
 #include "run/item.h"
 #include "run/session_parts.h"
 

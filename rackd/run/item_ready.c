@@ -10,12 +10,19 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
 #include "probe/health.h"
 #include "probe/ready.h"
 #include "run/explain.h"
 #include "run/item.h"
+#include "run/item_freeze.h"
 #include "run/item_marks.h"
+#include "run/item_network.h"
+#include "run/sandbox.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/template.h"
+#include "run/template_make.h"
 
 /* How long a resource may take to its first answer when nothing else was
  * said: a first mysql start on a slow disk takes half a minute. */

@@ -1,21 +1,31 @@
 /*
- * What an item waits for, and its start: once everything that it is made of is
- * there its container is created (item_create.c) and filled (item_files.c);
- * once those are ready on whom it depends, its output is attached and it is
- * started. session_poke() calls item_poke() for every item.
+ * An item goes on: once everything that it is made of is there its container is
+ * created (item_create.c) and filled (item_files.c); once those are ready on
+ * whom it depends, its output is attached and it is started. session_poke()
+ * calls item_poke() for every item.
  */
 #include "run/item_start.h"
 
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/mem.h"
-#include "base/strv.h"
 #include "engine/engine.h"
 #include "run/item.h"
+#include "run/item_create.h"
+#include "run/item_depend.h"
+#include "run/item_drop.h"
+#include "run/item_exit.h"
+#include "run/item_network.h"
+#include "run/item_output.h"
+#include "run/item_ports.h"
+#include "run/item_ready.h"
+#include "run/item_remake.h"
+#include "run/item_teardown.h"
+#include "run/network.h"
+#include "run/sandbox.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 
 /* Containers started at once per CPU; more of them only slow each other
  * down. */
@@ -28,87 +38,7 @@ static void on_output_end(struct item *it, const struct err *err);
 static void start(struct item *it);
 static void on_started(const struct err *err, void *user);
 
-/* ---- what it waits for -------------------------------------------------- */
-
-static bool volumes_are_made(const struct item *it)
-{
-    for (size_t i = 0; i < it->plan->mounts.len; i++) {
-        int v = it->plan->mounts.v[i].volume;
-
-        if (v >= 0 && !it->s->volumes.v[v].made)
-            return false;
-    }
-    return true;
-}
-
-static bool volumes_are_owned(const struct item *it)
-{
-    for (size_t i = 0; i < it->plan->mounts.len; i++) {
-        int v = it->plan->mounts.v[i].volume;
-
-        if (v >= 0 && it->s->volumes.v[v].owning && !it->s->volumes.v[v].owned)
-            return false;
-    }
-    return true;
-}
-
-static bool is_ready(const struct session *s, enum item_kind kind,
-                     const char *name)
-{
-    for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->kind == kind && strcmp(it->name, name) == 0 &&
-            it->state != ITEM_READY)
-            return false;
-    return true;
-}
-
-static bool dependencies_are_ready(const struct item *it)
-{
-    const struct plan_service *svc = it->service;
-
-    if (!it->s->events.ready || !volumes_are_owned(it))
-        return false;
-    if (svc == NULL)
-        return true;
-    for (size_t i = 0; i < svc->resources.len; i++) {
-        int r = svc->resources.v[i];
-
-        if (!is_ready(it->s, ITEM_RESOURCE,
-                      it->s->spec.plan->resources.v[r].name))
-            return false;
-    }
-    return it->kind == ITEM_INIT || is_ready(it->s, ITEM_INIT, svc->name);
-}
-
-/* "db, cache": whose readiness it waits for; the caller frees it. */
-static char *unready_names(const struct item *it)
-{
-    cleanup_strv struct strv names = { 0 };
-    const struct plan *plan = it->s->spec.plan;
-
-    for (size_t i = 0; it->service != NULL && i < it->service->resources.len;
-         i++) {
-        const char *name = plan->resources.v[it->service->resources.v[i]].name;
-
-        if (!is_ready(it->s, ITEM_RESOURCE, name))
-            strv_add(&names, name);
-    }
-    if (it->kind == ITEM_SERVICE && it->service != NULL &&
-        it->service->has_init && !is_ready(it->s, ITEM_INIT, it->name))
-        strv_add(&names, "its init container");
-    return strv_join(&names, ", ");
-}
-
-void item_wait(struct item *it)
-{
-    cleanup_free char *names = unready_names(it);
-    cleanup_free char *text = NULL;
-
-    if (*names != '\0')
-        text = xasprintf("for %s", names);
-    item_set_state(it, ITEM_CREATED, text);
-    session_poke(it->s);
-}
+/* ---- when it may go on --------------------------------------------------- */
 
 /* Starts are spread out over the whole session. */
 static bool may_start(const struct session *s)
@@ -125,7 +55,8 @@ static bool may_start(const struct session *s)
 static void poke_waiting(struct item *it)
 {
     if (item_image(it) != NULL && template_is_known(it) &&
-        network_is_known(it->s) && volumes_are_made(it) && sandbox_is_made(it))
+        network_is_known(it->s) && item_volumes_are_made(it) &&
+        sandbox_is_made(it))
         item_create(it);
 }
 
@@ -136,7 +67,7 @@ static void poke_created(struct item *it)
     if (item_has_stale_address(it) || sandbox_is_another(it)) {
         item_set_ip(it, NULL);
         item_drop(it);
-    } else if (dependencies_are_ready(it) && sandbox_is_up(it) &&
+    } else if (item_dependencies_are_ready(it) && sandbox_is_up(it) &&
                may_start(it->s)) {
         attach(it);
     }
@@ -150,7 +81,11 @@ void item_poke(struct item *it)
         [ITEM_GONE] = NULL,
     };
 
-    if (it->s->state != SESSION_STOPPING && go_on[it->state] != NULL)
+    if (it->s->state == SESSION_STOPPING)
+        return; /* another item's step has just failed */
+    if (it->sandbox.given_up)
+        item_take_down(it, true);
+    else if (go_on[it->state] != NULL)
         go_on[it->state](it);
 }
 
@@ -246,10 +181,9 @@ static void on_started(const struct err *err, void *user)
 {
     struct item *it = user;
 
-    it->call = NULL;
-    if (it->s->state == SESSION_STOPPING)
-        item_take_down(it, it->s->teardown.now);
-    else if (err == NULL)
+    if (item_is_over(it))
+        return;
+    if (err == NULL)
         started(it);
     else
         start_failed(it, err);

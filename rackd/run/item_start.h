@@ -1,5 +1,4 @@
-/* item_start -- what an item waits for, and its start once all of it is
- * there. */
+/* item_start -- an item goes on: it is created, and started. */
 #ifndef RUN_ITEM_START_H
 #define RUN_ITEM_START_H
 
@@ -7,8 +6,5 @@ struct item;
 
 /* Go on if what it waits for is there. */
 void item_poke(struct item *it);
-
-/* It is created: say what it waits for, then go on. */
-void item_wait(struct item *it);
 
 #endif /* RUN_ITEM_START_H */

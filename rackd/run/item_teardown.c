@@ -1,8 +1,7 @@
 /*
  * One container's way back: a service is asked to end and given its grace; a
  * resource is killed once nobody who lists it runs any more; both are removed.
- * teardown.c calls it for every item, and so does each step's callback that
- * finds the session stopping.
+ * teardown.c calls it for every item at every poke.
  */
 #include "run/item_teardown.h"
 
@@ -13,6 +12,10 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "run/item.h"
+#include "run/item_exit.h"
+#include "run/item_output.h"
+#include "run/item_ready.h"
+#include "run/removal.h"
 #include "run/session_parts.h"
 
 /* A kept database gets this long to close its files. */
@@ -99,7 +102,7 @@ static bool is_in_use(const struct item *used)
 /* ---- its end ------------------------------------------------------------- */
 
 /* A create or start must answer first, or its container is lost to us, and a
- * commit, or its image is: their callbacks come back to item_take_down(). */
+ * commit, or its image is: their callbacks poke the session. */
 static bool must_answer_first(const struct item *it)
 {
     return it->call != NULL &&
@@ -123,7 +126,7 @@ void item_take_down(struct item *it, bool now)
         return;
     }
     if (runs && !now && item_is_used(it) && is_in_use(it))
-        return; /* teardown_poke() comes back here */
+        return;
     if (now || !runs || has_ended(it) || grace_of(it) == 0) {
         if (it->state != ITEM_STOPPING || now) {
             item_cancel_call(it);
@@ -139,16 +142,6 @@ void item_take_down(struct item *it, bool now)
                         PRE_STOP_MAX_MS, NULL, on_pre_stop, it);
     else
         stop(it);
-}
-
-bool item_is_over(struct item *it)
-{
-    it->call = NULL;
-    if (it->s->state != SESSION_STOPPING)
-        return false;
-    item_take_down(it, it->s->teardown.now);
-    session_poke(it->s);
-    return true;
 }
 
 static void on_pre_stop(int status, const struct err *err, void *user)
@@ -221,14 +214,6 @@ static void on_removed(const struct err *err, void *user)
 }
 
 /* ---- all of them --------------------------------------------------------- */
-
-bool items_are_gone(const struct session *s)
-{
-    for (struct item *it = s->items; it != NULL; it = it->next)
-        if (it->state != ITEM_GONE)
-            return false;
-    return true;
-}
 
 bool items_are_unplugged(const struct session *s)
 {

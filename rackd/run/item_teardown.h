@@ -16,13 +16,10 @@ struct item_teardown {
     bool left;      /* its removal failed; the stragglers try again */
 };
 
-/* Take it down. `now`: kill it, do not ask it to end. A resource that a
- * service still uses waits for the next call. */
+/* Take it down, or go on with that. `now`: kill it, do not ask it to end. It is
+ * called at every poke: a resource that a service still uses waits for the next
+ * one, and so does an item whose step has not been answered. */
 void item_take_down(struct item *it, bool now);
-
-/* A call has answered; true: the session ends meanwhile, and the item has been
- * dealt with. */
-bool item_is_over(struct item *it);
 
 /* Resources and sandboxes: they go after those who use them. */
 bool item_is_used(const struct item *it);
@@ -34,9 +31,8 @@ uint64_t item_end_ms(const struct item *it);
 void item_ended(struct item *it);
 void item_unplugged(struct item *it);
 
-/* Of all items: nothing of them is on the engine; none is on the network; the
- * engine has been asked to remove each and none runs. */
-bool items_are_gone(const struct session *s);
+/* Of all items: none is on the network; the engine has been asked to remove
+ * each and none runs. */
 bool items_are_unplugged(const struct session *s);
 bool items_are_going(const struct session *s);
 

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "run/item.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
 size_t session_item_count(const struct session *s)

@@ -8,12 +8,15 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
-#include "run/engine_events.h"
+#include "host/subnet.h"
 #include "run/explain.h"
-#include "run/item_teardown.h"
+#include "run/item.h"
+#include "run/removal.h"
 #include "run/session_parts.h"
+#include "timing/marks.h"
 
 /* Subnets to try when the engine says that one overlaps. */
 #define SUBNET_TRIES 32
@@ -97,8 +100,9 @@ static int choose_subnet(struct session *s, struct err *err)
                        &s->network.subnet, err);
 }
 
-void network_start(struct session *s)
+void network_start(struct session *s, network_up_cb on_up)
 {
+    s->network.on_up = on_up;
     create(s);
 }
 
@@ -144,8 +148,8 @@ static void on_created(const char *id, const struct err *err, void *user)
     mark_done(&s->marks, s->network.mark);
     if (network_is_up(s))
         s->network.id = xstrdup(err == NULL ? id : s->network.name);
-    if (err == NULL && s->state != SESSION_STOPPING && s->events.ready)
-        session_listen_network(s);
+    if (err == NULL && s->state != SESSION_STOPPING)
+        s->network.on_up(s);
     if (err == NULL || s->state == SESSION_STOPPING) {
         session_poke(s);
         return;

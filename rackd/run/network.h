@@ -1,7 +1,7 @@
 /*
  * network -- the session's own network, which all its containers are on.
  *
- *     network_start(s);            at the session's start; pokes when it is up
+ *     network_start(s, on_up);     at the session's start; pokes when it is up
  *     network_is_known(s)          containers may be created for it
  *     network_is_up(s)             and started on it
  *     network_remove(s);           at the end, when nothing is on it any more
@@ -33,6 +33,7 @@ struct session_network {
     struct subnet subnet;
     struct strv subnets_tried;
     unsigned next_ip;
+    void (*on_up)(struct session *s);
     bool first; /* the engine creates no container for a network to come */
     struct engine_call *call;
     unsigned remove_tries;
@@ -46,8 +47,9 @@ void network_release(struct session *s);
 /* A start's marks begin: this is its mark. */
 void network_mark(struct session *s);
 
-/* May fail the session at once. */
-void network_start(struct session *s);
+/* May fail the session at once. on_up: before the poke, when it is there. */
+typedef void (*network_up_cb)(struct session *s);
+void network_start(struct session *s, network_up_cb on_up);
 bool network_is_up(const struct session *s);
 
 /* Containers may be created for it, if not started: it is up, or its name and

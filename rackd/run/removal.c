@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
 /* An engine that does not answer is asked again, this often and this long. */

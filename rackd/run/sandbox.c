@@ -16,11 +16,14 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "base/vec.h"
 #include "engine/engine.h"
 #include "engine/reason.h"
 #include "run/item.h"
 #include "run/item_marks.h"
+#include "run/item_ports.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
 /* With fewer members, what they gain is less than one more container costs. */
@@ -130,11 +133,6 @@ void sandbox_release(struct session *s)
     strv_release(&plan->cap_drop);
 }
 
-void item_sandbox_release(struct item *it)
-{
-    free(it->sandbox.joined);
-}
-
 /* ---- sharing ------------------------------------------------------------ */
 
 void sandbox_share_ports(struct item *sandbox)
@@ -150,8 +148,7 @@ bool sandbox_is_made(const struct item *it)
 {
     const struct item *sandbox = it->sandbox.of;
 
-    return sandbox == NULL ||
-           (sandbox->id != NULL && !sandbox->remake.dropping);
+    return sandbox == NULL || (sandbox->id != NULL && !sandbox->drop.dropping);
 }
 
 bool sandbox_is_up(const struct item *it)
@@ -243,6 +240,6 @@ void sandbox_give_up(struct item *sandbox, const char *why)
     DL_FOREACH (sandbox->s->items, it)
         if (it->sandbox.of == sandbox)
             it->sandbox.of = NULL;
-    item_take_down(sandbox, true);
+    sandbox->sandbox.given_up = true; /* item_poke() takes it down */
     session_poke(sandbox->s);
 }

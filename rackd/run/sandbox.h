@@ -19,6 +19,7 @@ struct item_sandbox {
     size_t first_port;        /* of its ports, in the sandbox's plan */
     char *joined;             /* the sandbox's container when it was created */
     bool chosen;              /* while members are chosen */
+    bool given_up;            /* of a sandbox: it is done without */
     bool lost;                /* its sandbox has ended since it was started */
     struct engine_call *kill; /* of a member whose sandbox has ended */
 };
@@ -26,7 +27,6 @@ struct item_sandbox {
 /* Once the session's resources are there: choose who shares, and add it. */
 void sandbox_lay_out(struct session *s);
 void sandbox_release(struct session *s);
-void item_sandbox_release(struct item *it);
 
 /* The host ports chosen for it are its members'. */
 void sandbox_share_ports(struct item *sandbox);

@@ -21,14 +21,16 @@
 #include "run/heartbeat.h"
 #include "run/image.h"
 #include "run/item.h"
-#include "run/item_marks.h"
+#include "run/item_freeze.h"
 #include "run/item_start.h"
 #include "run/network.h"
 #include "run/sandbox.h"
 #include "run/session_parts.h"
+#include "run/session_timer.h"
 #include "run/stragglers.h"
 #include "run/teardown.h"
 #include "run/volume.h"
+#include "timing/marks.h"
 
 /* Where nobody watches (--exit-on-failure) a start must not wait for ever. */
 #define UNWATCHED_READY_S 300
@@ -39,6 +41,7 @@
  * is closed and the session freed.
  */
 static void lay_out(struct session *s);
+static void on_network_up(struct session *s);
 static void on_too_late(uv_timer_t *timer);
 
 void session_set_state(struct session *s, enum session_state state)
@@ -104,10 +107,17 @@ struct session *session_start(const struct session_spec *spec)
     session_listen(s);
     heartbeat_start(s);
     backpressure_start(s);
-    network_start(s); /* may fail at once: everything else is set up */
+    network_start(
+        s, on_network_up); /* may fail at once: everything else is set up */
     if (s->state != SESSION_STOPPING)
         volumes_create(s);
     return s;
+}
+
+static void on_network_up(struct session *s)
+{
+    if (s->events.ready)
+        session_listen_network(s);
 }
 
 static void lay_out(struct session *s)

@@ -3,7 +3,7 @@
  *
  *     struct session *s = session_start(&spec);
  *     on_event(...)            what happens, for whoever watches
- *     session_stop(s, "Ctrl-C", false);
+ *     session_stop(s, "Ctrl-C", false, 0);
  *     on_gone(...)             nothing is left; s is freed after it returns
  *
  * A session is created with everything it needs and then needs nobody: it
@@ -164,7 +164,8 @@ const struct marks *session_marks(const struct session *s);
 /* Engine calls made for it so far. */
 unsigned long session_calls(const struct session *s);
 
-/* Templates are images of this repository, a folder for each resource type. */
+/* Templates are images of this repository, one folder for each resource type.
+ */
 #define TEMPLATE_REPOSITORY "cvx-template/"
 
 /*

@@ -1,9 +1,8 @@
 /*
  * Turns a plan into the items and builds of a session. session.c calls it at
- * the start, sandbox.c for the sandbox, and take_over.c for what a plan has
+ * the start, and take_over.c for what a plan has
  * beyond the resources that were made ahead.
  */
-#include <string.h>
 #include <utlist.h>
 
 #include "base/mem.h"
@@ -11,35 +10,12 @@
 #include "run/image.h"
 #include "run/item.h"
 #include "run/item_marks.h"
+#include "run/network.h"
+#include "run/session.h"
 #include "run/session_parts.h"
-
-void session_add_item(struct session *s, struct item *it)
-{
-    const struct plan_container *p = it->plan;
-    cleanup_free char *asked_by =
-        xasprintf("%s %s", item_kind_word(it->kind), it->name);
-
-    it->source = it->replica > 0
-                     ? xasprintf("%s/%s/%d", item_kind_word(it->kind), it->name,
-                                 it->replica)
-                     : xasprintf("%s/%s", item_kind_word(it->kind), it->name);
-    if (p->build < 0)
-        it->image = image_get(
-            s, p->image, it->resource == NULL ? NULL : it->resource->standin,
-            asked_by);
-    item_mark(it);
-    DL_APPEND(s->items, it);
-}
-
-struct item *session_find_item(struct session *s, const char *id)
-{
-    struct item *it;
-
-    DL_FOREACH (s->items, it)
-        if (it->id != NULL && strcmp(it->id, id) == 0)
-            return it;
-    return NULL;
-}
+#include "run/template.h"
+#include "run/volume.h"
+#include "timing/marks.h"
 
 void session_tell_resources(struct session *s)
 {
@@ -108,4 +84,32 @@ void session_add_services(struct session *s)
         s->builds[i] = build_new(s, &p->builds.v[i]);
     for (size_t i = 0; i < p->services.len; i++)
         add_service(s, &p->services.v[i]);
+}
+
+/* ---- marks --------------------------------------------------------------- */
+
+/* These come before the items, which need them. */
+static void mark_what_all_need(struct session *s)
+{
+    size_t rackd = mark_new(&s->marks, "rackd", "rackd", 0);
+
+    mark_phase_since(&s->marks, rackd, MARK_PREPARE, s->marks.asked_ns);
+    mark_done(&s->marks, rackd);
+    network_mark(s);
+    volumes_mark(s);
+    for (size_t i = 0; i < s->image_count; i++)
+        image_mark(s->images[i]);
+}
+
+void session_mark_start(struct session *s)
+{
+    struct item *it;
+
+    marks_release(&s->marks);
+    marks_init(&s->marks, s->spec.asked_ns);
+    mark_what_all_need(s);
+    DL_FOREACH (s->items, it)
+        item_mark(it);
+    DL_FOREACH (s->items, it)
+        item_mark_sandbox(it);
 }

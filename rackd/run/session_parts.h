@@ -92,8 +92,9 @@ void session_handle_closed(struct session *s);
 
 /* ---- session_layout.c: what the plan's parts become ---------------------- */
 
-/* One more item, complete but for its source and its image. */
-void session_add_item(struct session *s, struct item *it);
+/* A start's marks begin, with the images and items that are there already. */
+void session_mark_start(struct session *s);
+
 void session_add_resources(struct session *s);
 
 /* Builds and services, with their init containers. */
@@ -101,9 +102,6 @@ void session_add_services(struct session *s);
 
 /* Resources without a container are as they will be: tell the watcher. */
 void session_tell_resources(struct session *s);
-
-/* The item whose container has this id, or NULL. */
-struct item *session_find_item(struct session *s, const char *id);
 
 /* ---- session_report.c: what a session says ------------------------------- */
 

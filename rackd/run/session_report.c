@@ -6,7 +6,9 @@
 
 #include "base/label.h"
 #include "base/str.h"
+#include "base/strv.h"
 #include "logs/hub.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
 uint64_t session_ms(const struct session *s)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "run/item_teardown.h"
+#include "run/removal.h"
 #include "run/session_parts.h"
 
 /* In order of time. */

@@ -17,7 +17,12 @@
 #include "run/image.h"
 #include "run/item.h"
 #include "run/item_teardown.h"
+#include "run/network.h"
+#include "run/removal.h"
+#include "run/session.h"
 #include "run/session_parts.h"
+#include "run/stragglers.h"
+#include "run/volume.h"
 
 /* The whole may take this long past the longest grace; and, where somebody is
  * in a hurry, this long. Then what is left is named and the session ends: an
@@ -67,10 +72,21 @@ static void stop_everything_else(struct session *s)
     builds_are_idle(s);
 }
 
-void session_stop(struct session *s, const char *reason, bool now, int status)
+/* Resources come after those who use them. */
+static void take_down_all(struct session *s)
 {
     struct item *it, *next;
 
+    DL_FOREACH_SAFE (s->items, it, next)
+        if (!item_is_used(it))
+            item_take_down(it, s->teardown.now);
+    DL_FOREACH_SAFE (s->items, it, next)
+        if (item_is_used(it))
+            item_take_down(it, s->teardown.now);
+}
+
+void session_stop(struct session *s, const char *reason, bool now, int status)
+{
     if (s->state == SESSION_GONE || (s->state == SESSION_STOPPING && !now))
         return;
     if (s->state != SESSION_STOPPING) {
@@ -86,26 +102,11 @@ void session_stop(struct session *s, const char *reason, bool now, int status)
         s->teardown.now |= now;
         uv_timer_start(&s->teardown.limit.uv, on_limit, limit_of(s), 0);
     }
-    DL_FOREACH_SAFE (s->items, it, next)
-        if (!item_is_used(it))
-            item_take_down(it, s->teardown.now);
-    DL_FOREACH_SAFE (s->items, it, next)
-        if (item_is_used(it))
-            item_take_down(it, s->teardown.now);
+    take_down_all(s);
     session_poke(s);
 }
 
 /* ---- going on ----------------------------------------------------------- */
-
-static void take_down_resources(struct session *s)
-{
-    struct item *it, *next;
-
-    DL_FOREACH_SAFE (s->items, it, next)
-        if (item_is_used(it) &&
-            (it->state == ITEM_CHECKING || it->state == ITEM_READY))
-            item_take_down(it, s->teardown.now);
-}
 
 /* The engine has all of it in hand: what it was asked to remove, and runs no
  * more, it removes whatever becomes of us. */
@@ -141,7 +142,7 @@ static void finish(struct session *s)
 
 void teardown_poke(struct session *s)
 {
-    take_down_resources(s);
+    take_down_all(s);
     /* Stopped containers are on no network, though their files may take
      * long. */
     if (items_are_unplugged(s))

@@ -24,10 +24,14 @@
 #include "run/image.h"
 #include "run/image_notes.h"
 #include "run/item.h"
+#include "run/item_drop.h"
 #include "run/item_marks.h"
+#include "run/network.h"
+#include "run/session.h"
 #include "run/session_parts.h"
 
-/* Another number whenever templates are made differently. */
+/* The number changes whenever templates are made differently, so that older
+ * ones are not found. */
 #define TEMPLATE_FORMAT "cvx template 2"
 
 #define KEY_DIGITS  16
@@ -116,12 +120,6 @@ void template_expect_again(struct item *it)
 {
     if (it->template.state != TEMPLATE_NONE)
         it->template.state = TEMPLATE_UNKNOWN;
-}
-
-void template_release(struct item *it)
-{
-    free(it->template.name);
-    free(it->template.base_id);
 }
 
 bool template_is_known(struct item *it)

@@ -51,6 +51,4 @@ void template_give_up(struct item *it, const char *why);
 /* Tell the watcher: "used", "missing", "there", "made", "bad". */
 void template_emit(struct item *it, const char *state);
 
-void template_release(struct item *it);
-
 #endif /* RUN_TEMPLATE_H */

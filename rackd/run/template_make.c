@@ -19,10 +19,12 @@
 #include "base/strv.h"
 #include "engine/context.h"
 #include "engine/engine.h"
+#include "plan/plan.h"
 #include "run/explain.h"
 #include "run/image.h"
 #include "run/item.h"
 #include "run/session_parts.h"
+#include "run/template.h"
 #include "run/template_cert.h"
 
 /* A database may have much to write to its disk before it ends. */
@@ -56,7 +58,6 @@ static void fail(struct item *it, const char *why)
         engine_image_remove(it->s->spec.engine, it->making.image_id, on_dropped,
                             NULL);
     if (it->s->state == SESSION_STOPPING) {
-        item_take_down(it, true);
         session_poke(it->s);
         return;
     }

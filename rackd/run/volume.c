@@ -10,7 +10,9 @@
 #include "base/strv.h"
 #include "engine/engine.h"
 #include "run/explain.h"
+#include "run/removal.h"
 #include "run/session_parts.h"
+#include "timing/marks.h"
 
 /* In order of time. */
 static void on_created(const struct err *err, void *user);

@@ -43,6 +43,7 @@ static const struct fake_rule rules[] = {
     { "/length", "HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n",
       FAKE_KEEP },
     { "/hangup", "", FAKE_CLOSE },
+    { "/half", "HTTP/1.1 200 OK\r\nServ", FAKE_CLOSE },
     { "/garbage", "SSH-2.0-OpenSSH\r\n\r\n", FAKE_KEEP },
     { "/open", "HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n",
       FAKE_KEEP },
@@ -926,6 +927,95 @@ static void tls_shows_and_asks_for_certificates(void **state)
     unlink(other);
 }
 
+static void connection_closed_within_the_head_is_no_answer(void **state)
+{
+    struct fix *f = *state;
+
+    start(f, "/half", 5000);
+    WAIT_FOR(&f->base.loop, f->done);
+    assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+    assert_non_null(strstr(f->err.msg, "closed in mid-answer"));
+}
+
+static void discard(struct fix *f, const char *path, size_t max)
+{
+    httpc_start(f->client, &(struct httpc_spec){ .method = "GET",
+                                                 .path = path,
+                                                 .timeout_ms = 5000,
+                                                 .discard_max = max,
+                                                 .on_head = on_head,
+                                                 .on_done = on_done,
+                                                 .user = f });
+}
+
+static void unwanted_body_is_thrown_away(void **state)
+{
+    struct fix *f = *state;
+
+    discard(f, "/version", 1000);
+    WAIT_FOR(&f->base.loop, f->done);
+    assert_int_equal(f->status, 200);
+    assert_string_equal(f->body, "");
+}
+
+static void unwanted_body_without_end_is_left(void **state)
+{
+    static const char bytes[2000] = "";
+    struct fix *f = *state;
+
+    discard(f, "/open", 1000);
+    WAIT_FOR(&f->base.loop, f->heads == 1);
+    assert_false(f->done);
+    fake_unix_send(f->fake, bytes, sizeof(bytes));
+    WAIT_FOR(&f->base.loop, f->done);
+    assert_int_equal(f->err.code, ERR_NONE);
+    assert_int_equal(f->status, 200);
+}
+
+static void on_failed(const struct httpc_res *res, const struct err *err,
+                      void *user)
+{
+    struct fix *f = user;
+
+    assert_null(res);
+    assert_non_null(err);
+    f->calls = (int)httpc_why(f->req).what;
+    f->done = true;
+}
+
+static void owner_can_ask_why_it_failed(void **state)
+{
+    static const struct {
+        const char *path;
+        enum httpc_failure what;
+    } cases[] = {
+        { "/hangup", HTTPC_NO_ANSWER }, { "/half", HTTPC_CUT_SHORT },
+        { "/cut", HTTPC_CUT_SHORT },    { "/garbage", HTTPC_NOT_HTTP },
+        { "/silent", HTTPC_TOO_LATE },
+    };
+    struct fix *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        f->done = false;
+        f->req =
+            httpc_start(f->client, &(struct httpc_spec){ .method = "GET",
+                                                         .path = cases[i].path,
+                                                         .timeout_ms = 200,
+                                                         .on_done = on_failed,
+                                                         .user = f });
+        WAIT_FOR(&f->base.loop, f->done);
+        assert_int_equal(f->calls, cases[i].what);
+    }
+    f->done = false;
+    unlink(f->base.path); /* the server has no name any more */
+    f->req = httpc_start(f->client, &(struct httpc_spec){ .method = "GET",
+                                                          .path = "/version",
+                                                          .on_done = on_failed,
+                                                          .user = f });
+    WAIT_FOR(&f->base.loop, f->done);
+    assert_int_equal(f->calls, HTTPC_NOT_CONNECTED);
+}
+
 static void endpoints_that_are_none_are_invalid(void **state)
 {
     static const char *const bad[] = {
@@ -1029,6 +1119,10 @@ int main(void)
         T(forbidden_socket_says_permission_denied),
         T(closed_tcp_port_is_refused),
         T(tls_shows_and_asks_for_certificates),
+        T(connection_closed_within_the_head_is_no_answer),
+        T(unwanted_body_is_thrown_away),
+        T(unwanted_body_without_end_is_left),
+        T(owner_can_ask_why_it_failed),
         T(endpoints_that_are_none_are_invalid),
         T(endpoints_have_dockers_ports),
     };

@@ -372,6 +372,22 @@ static void stop_while_it_waits_for_a_resource(void **state)
     assert_event(f, "removed 2 1 0");
 }
 
+/* While it is removed, the time that it had to become ready passes. */
+static void stop_ends_the_wait_for_a_resource(void **state)
+{
+    struct fix *f = *state;
+
+    f->db->probe = PROBE_REDIS;
+    f->db->port = 1;
+    f->spec.wait_timeout_s = 1;
+    answer_late(f, "DELETE", "/containers/db1", 204, NULL, 1200);
+    begin(f);
+    wait_asked(f, "/containers/db1/start", 1);
+    finish(f);
+    assert_no_event(f, "error");
+    assert_event(f, "removed 2 1 0");
+}
+
 static void stop_while_the_output_is_attached(void **state)
 {
     struct fix *f = *state;
@@ -412,13 +428,16 @@ static void stop_while_its_health_is_checked(void **state)
 static void stop_while_it_waits_to_be_restarted(void **state)
 {
     struct fix *f = *state;
+    size_t before;
 
     become_ready(f);
     push_exit(f, "web1", 1);
     wait_event(f, "service web restarting");
+    answer_late(f, "DELETE", "/containers/web1", 204, NULL, 700);
+    before = f->events.len;
     finish(f);
-    run_for(f, 700); /* its pause of 0.5 s is over */
-    assert_asked(f, "/containers/web1/start", 1);
+    assert_null(strstr(str_c(&f->events) + before, "web waiting"));
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/start"), 1);
 }
 
 static void stop_while_its_last_words_are_awaited(void **state)
@@ -426,11 +445,13 @@ static void stop_while_its_last_words_are_awaited(void **state)
     struct fix *f = *state;
 
     become_ready(f);
+    answer_late(f, "DELETE", "/containers/web1", 204, NULL, 1200);
     push_die(f, "web1", 1);
     run_for(f, 50); /* it is known, and not told yet */
     assert_no_event(f, "service web exited");
     finish(f);
-    assert_asked(f, "/containers/web1/stop", 0);
+    assert_no_event(f, "service web exited");
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/stop"), 0);
 }
 
 static void stop_while_it_is_built(void **state)
@@ -668,6 +689,7 @@ int main(void)
         T(stop_while_an_image_is_pulled),
         T(stop_while_files_are_put),
         T(stop_while_it_waits_for_a_resource),
+        T(stop_ends_the_wait_for_a_resource),
         T(stop_while_the_output_is_attached),
         T(stop_while_it_is_started),
         T(stop_while_its_health_is_checked),

@@ -129,6 +129,34 @@ static void container_removed_while_files_are_put_gets_them_again(void **state)
     assert_event(f, "removed 2 1 0");
 }
 
+/* The engine says that the file's place is not there (yet), so it is put again
+ * and again. */
+static void nothing_is_put_into_a_container_that_was_removed(void **state)
+{
+    struct fix *f = *state;
+    struct plan_file *file = vec_add(&f->web->container.files);
+    size_t asked;
+
+    file->path = TEXT("/x");
+    file->text = TEXT("y");
+    answer(f, "PUT", "/containers/web1/archive", 404,
+           "{\"message\":\"Could not find the file / in container web1\"}");
+    begin(f);
+    wait_asked(f, "/containers/web1/archive", 1);
+    run_for(f, 20); /* answered, and waiting for its next try */
+    next_is(f, CREATE_WEB, "web2");
+    answer(f, "PUT", "/containers/web2/archive", 200, NULL);
+    push_event(f, "web1", "destroy", 0);
+    run_for(f, 10);
+    asked = fake_engine_asked(f->fake, "/containers/web1/archive");
+    wait_asked(f, "/containers/web2/archive", 1);
+    assert_int_equal(fake_engine_asked(f->fake, "/containers/web1/archive"),
+                     asked);
+    assert_true(loop_run_until(&f->loop, &f->ready, 2000));
+    finish(f);
+    assert_event(f, "removed 2 1 0");
+}
+
 static void container_removed_while_it_starts_is_made_again(void **state)
 {
     struct fix *f = *state;
@@ -633,6 +661,7 @@ int main(void)
         T(container_removed_in_its_pause_is_made_again),
         T(container_removed_before_it_was_started_is_made_again),
         T(container_removed_while_files_are_put_gets_them_again),
+        T(nothing_is_put_into_a_container_that_was_removed),
         T(container_removed_while_it_starts_is_made_again),
         T(container_removed_while_it_is_attached_is_made_again),
         T(own_removal_is_nobodys_doing),
