@@ -123,7 +123,7 @@ $(B)/%.o: %.c
 
 # They wait more than they compute.
 test: $(TESTS) $(B)/bin/cvx-reaper
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((8 * $$(nproc))) -e 'timeout 120' $(TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((4 * $$(nproc))) -e 'timeout 120' $(TESTS)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
            --errors-for-leak-kinds=definite
 memcheck: $(TESTS) $(B)/bin/cvx-reaper

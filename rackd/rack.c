@@ -9,7 +9,7 @@
 #include <utlist.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
+#include "api/routes.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -53,30 +53,10 @@ struct rack {
     bool closing;
 };
 
-static const struct web_route routes[] = {
-    { "GET", "/version", on_version },
-    { "POST", "/validate", on_validate },
-    { "POST", "/plan", on_plan },
-    { "POST", "/start", on_start },
-    { "POST", "/sessions/{id}/stop", on_session_stop },
-    { "POST", "/apps/{app}/stop", on_app_stop },
-    { "GET", "/sessions", on_sessions },
-    { "GET", "/ps", on_ps },
-    { "GET", "/services", on_services },
-    { "GET", "/resources", on_resources },
-    { "POST", "/resources/reset", on_reset },
-    { "GET", "/logs", on_logs },
-    { "GET", "/env", on_env_get },
-    { "POST", "/env", on_env_set },
-    { "POST", "/doctor", on_doctor },
-    { "POST", "/sweep", on_sweep },
-    { "POST", "/templates", on_templates },
-    { "POST", "/templates/build", on_templates_build },
-    { "POST", "/templates/prune", on_templates_prune },
-    { "GET", "/timings", on_timings },
-    { "POST", "/quit", on_quit },
-    { NULL, NULL, NULL },
-};
+#define ROUTE(method, path, handler) { method, path, handler },
+static const struct web_route routes[] = { API_ROUTES(ROUTE){ NULL, NULL,
+                                                              NULL } };
+#undef ROUTE
 
 static void on_idle_check(uv_timer_t *timer);
 static void on_quit_asked(void *user);

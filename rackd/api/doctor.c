@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
 #include "api/input.h"
+#include "api/routes.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/label.h"

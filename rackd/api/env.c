@@ -2,7 +2,7 @@
 #include <cjson/cJSON.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
+#include "api/routes.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"

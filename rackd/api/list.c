@@ -8,8 +8,8 @@
 #include <utlist.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
 #include "api/json.h"
+#include "api/routes.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strv.h"

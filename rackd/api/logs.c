@@ -7,8 +7,8 @@
 
 #include "api/api.h"
 #include "api/event_json.h"
-#include "api/handlers.h"
 #include "api/log_json.h"
+#include "api/routes.h"
 #include "base/mem.h"
 #include "logs/hub.h"
 #include "plan/plan.h"

@@ -6,7 +6,7 @@
 #include <utlist.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
+#include "api/routes.h"
 #include "base/build.h"
 #include "base/mem.h"
 #include "prepared/warm.h"

@@ -14,10 +14,10 @@
 
 #include "api/api.h"
 #include "api/event_json.h"
-#include "api/handlers.h"
 #include "api/input.h"
 #include "api/json.h"
 #include "api/log_json.h"
+#include "api/routes.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -8,7 +8,7 @@
 
 #include "api/api.h"
 #include "api/event_json.h"
-#include "api/handlers.h"
+#include "api/routes.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "plan/plan.h"

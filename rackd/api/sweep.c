@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
 #include "api/input.h"
+#include "api/routes.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"

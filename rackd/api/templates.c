@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
 #include "api/input.h"
 #include "api/json.h"
+#include "api/routes.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/mem.h"

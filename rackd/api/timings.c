@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
+#include "api/routes.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -5,10 +5,10 @@
 #include <cjson/cJSON.h>
 
 #include "api/api.h"
-#include "api/handlers.h"
 #include "api/input.h"
 #include "api/json.h"
 #include "api/plan_json.h"
+#include "api/routes.h"
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/mem.h"

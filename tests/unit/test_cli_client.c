@@ -411,7 +411,7 @@ static void wait_request(struct place *p, const char *line)
 
         if (strstr(asked, line) != NULL)
             return;
-        usleep(10000);
+        usleep(10000); /* the log is another process's: it is looked at */
     }
     fail_msg("never asked: %s", line);
 }

@@ -411,7 +411,7 @@ static void closed_before_the_first_turn_calls_nobody(void **state)
     start(f, "/talks");
     hijack_close(f->h);
     f->h = NULL;
-    run_ms(f, 30);
+    run_ms(f, 30); /* nobody is called */
     assert_int_equal(f->opens + f->datas + f->ends, 0);
     assert_int_equal(fake_unix_requests(f->fake), 0);
 }
@@ -423,7 +423,7 @@ static void closed_in_on_open_calls_nobody_again(void **state)
     f->close_in_open = true;
     open_to(f, "/talks");
     f->h = NULL;
-    run_ms(f, 30);
+    run_ms(f, 30); /* nobody is called */
     assert_int_equal(f->datas + f->ends, 0);
     assert_int_equal(fake_unix_open(f->fake) - fake_unix_eofs(f->fake), 0);
 }
@@ -437,7 +437,7 @@ static void closed_in_on_data_calls_nobody_again(void **state)
     WAIT_FOR(&f->base.loop, f->saw_data);
     f->h = NULL;
     fake_unix_send(f->fake, "more", 4);
-    run_ms(f, 30);
+    run_ms(f, 30); /* nobody is called */
     assert_int_equal(f->datas, 1);
     assert_int_equal(f->ends, 0);
 }
@@ -468,18 +468,18 @@ static void paused_stream_waits_and_loses_nothing(void **state)
     f->pause_in_open = true;
     open_to(f, "/talks"); /* some bytes are here already */
     fake_unix_send(f->fake, "-later", 6);
-    run_ms(f, 30);
+    run_ms(f, 30); /* it is there, and not handed out */
     assert_int_equal(f->datas, 0);
     hijack_pause(f->h, false);
     assert_int_equal(f->datas, 0); /* not from inside */
     gets(f, "hello-later");
     hijack_pause(f->h, true);
     fake_unix_send(f->fake, "-end", 4);
-    run_ms(f, 30);
+    run_ms(f, 30); /* paused, also when resumed in between */
     assert_string_equal(str_c(&f->data), "hello-later");
     hijack_pause(f->h, false);
     hijack_pause(f->h, true);
-    run_ms(f, 30);
+    run_ms(f, 30); /* paused, also when resumed in between */
     assert_string_equal(str_c(&f->data), "hello-later");
     hijack_pause(f->h, false);
     gets(f, "hello-later-end");
@@ -593,7 +593,7 @@ static void closed_during_the_lookup_calls_nobody(void **state)
     uv_run(&f->base.loop, UV_RUN_NOWAIT);
     hijack_close(f->h);
     f->h = NULL;
-    run_ms(f, 100);
+    run_ms(f, 100); /* the lookup ends meanwhile */
     assert_int_equal(f->ends, 0);
 }
 

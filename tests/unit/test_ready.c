@@ -188,6 +188,7 @@ static void an_answer_in_single_bytes_is_an_answer(void **state)
     };
     struct fix *f = *state;
 
+    f->timeout_ms = 2000; /* a hundred bytes, and a turn for each */
     start(f, PROBE_POSTGRES, answers, 2);
     expect_ready(f, 2);
 }
@@ -422,7 +423,7 @@ static void nothing_is_called_after_cancel(void **state)
 
     start(f, PROBE_REDIS, answers, 1);
     ready_cancel(f->ready);
-    wait_ms(f, 100);
+    wait_ms(f, 100); /* nobody is called */
     assert_int_equal(f->calls, 0);
 }
 
@@ -441,7 +442,7 @@ static void cancel_is_possible_at_every_moment(void **state)
             uv_run(&f->base.loop, UV_RUN_NOWAIT);
         ready_cancel(f->ready);
     }
-    wait_ms(f, 50);
+    wait_ms(f, 50); /* nobody is called */
     assert_int_equal(f->calls, 0);
 }
 

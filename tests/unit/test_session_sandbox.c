@@ -274,7 +274,7 @@ static void those_who_share_are_started_again_with_it(void **state)
     /* In what they have written, and nobody else. */
     assert_asked(f, CREATE_KV, 1);
     assert_asked(f, "/containers/db1/start", 1);
-    run_for(f, 50);
+    wait_event_times(f, "resource kv ready", 2);
     finish(f);
     assert_int_equal(f->status, 0);
     assert_event(f, "removed 6 1 0");
@@ -289,7 +289,7 @@ static void those_who_share_are_made_again_when_it_is_removed(void **state)
     answer(f, "POST", CREATE_SANDBOX, 201, "{\"Id\":\"box2\"}");
     script_container(f, "box2");
     push_die(f, "box1", 137);
-    run_for(f, 20);
+    run_for(f, 20); /* as long as it takes there */
     push_event(f, "box1", "destroy", 0);
     push_deaths(f);
     wait_event(f, "warning the network that cache, mem, kv share: its "
@@ -298,7 +298,7 @@ static void those_who_share_are_made_again_when_it_is_removed(void **state)
     wait_asked(f, CREATE_CACHE, 2);
     wait_asked(f, CREATE "resource-mem", 2);
     assert_non_null(strstr(body_of(f, CREATE_KV), "container:box2"));
-    run_for(f, 50);
+    wait_event_times(f, "resource kv ready", 2);
     finish(f);
     assert_int_equal(f->status, 0);
 }
@@ -345,7 +345,7 @@ static void one_that_ends_again_and_again_is_done_without(void **state)
     wait_asked(f, "/containers/box1/start", 2);
     wait_asked(f, "/containers/kv1/start", 2);
     for (size_t i = 3; i <= 5; i++) {
-        run_for(f, 30);
+        run_for(f, 30); /* its start is answered */
         push_die(f, "box1", 1);
         if (i < 5)
             wait_asked(f, "/containers/box1/start", i);
@@ -354,7 +354,7 @@ static void one_that_ends_again_and_again_is_done_without(void **state)
     wait_asked(f, "/containers/box1?force", 1);
     wait_asked(f, CREATE_KV, 2);
     assert_null(strstr(body_of(f, CREATE_KV), "container:"));
-    run_for(f, 50);
+    run_for(f, 50); /* those made anew are started */
     finish(f);
     assert_int_equal(f->status, 0);
 }
