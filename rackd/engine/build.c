@@ -14,7 +14,7 @@
 #include "engine/json.h"
 #include "engine/lines.h"
 #include "engine/path.h"
-#include "engine/pull.h"
+#include "engine/reason.h"
 
 struct build {
     struct engine_call call; /* first: see call_new() */
@@ -113,26 +113,18 @@ static void on_data(struct engine_call *call, const char *data, size_t len)
     lines_feed(&b->json, data, len, on_json, b);
 }
 
-static bool is_about_image(const char *text)
-{
-    return strstr(text, "manifest") != NULL || strstr(text, "pull") != NULL ||
-           strstr(text, "repository") != NULL ||
-           strstr(text, "resolve source metadata") != NULL;
-}
-
 /* Takes the error text of a failed build, and decides whether it is an error of
  * the user, of a registry or of the engine. */
 static void note_failure(struct build *b, const char *text)
 {
-    enum err_code code = pull_code(text);
+    enum err_code code = engine_registry_code(text);
 
     /* A step that fails, whatever its command line says, is the user's; and
      * files are "not found" as well as images. */
-    if (strstr(text, "returned a non-zero code") != NULL ||
-        strstr(text, "did not complete successfully") != NULL ||
-        strstr(text, "executor failed running") != NULL)
+    if (engine_says(text, REASON_STEP_FAILED))
         code = ERR_INVALID;
-    if (code == ERR_NONE || (code == ERR_NOT_FOUND && !is_about_image(text)))
+    if (code == ERR_NONE ||
+        (code == ERR_NOT_FOUND && !engine_says(text, REASON_IMAGE)))
         code = ERR_INVALID;
     answer_text(&b->failed, code, text);
 }

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "engine/find.h"
 #include "engine/json.h"
+#include "engine/reason.h"
 #include "net/httpc.h"
 
 /* Further calls wait. An engine does not get faster with more of them at
@@ -368,7 +369,7 @@ static bool is_gone(const struct err *err)
 {
     return err->code == ERR_NOT_FOUND ||
            (err->code == ERR_CONFLICT &&
-            strstr(err->msg, "already in progress") != NULL);
+            engine_says(err->msg, REASON_REMOVAL_UNDER_WAY));
 }
 
 /* Hands an answer with its status and body to `step`, or the error that it

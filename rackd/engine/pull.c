@@ -1,6 +1,6 @@
 /* engine_image_pull(): finds the login, pulls, and reads from the stream how
  * far it is. run/ calls it for each image that the engine does not have. */
-#include "engine/pull.h"
+#include "engine/reason.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,44 +35,6 @@ static void on_data(struct engine_call *call, const char *data, size_t len);
 static bool on_line(const char *line, size_t len, void *user);
 static void on_end(struct engine_call *call, const struct answer *a,
                    const struct err *err);
-
-enum err_code pull_code(const char *text)
-{
-    static const struct {
-        enum err_code code;
-        const char *words;
-    } known[] = {
-        { ERR_UNAVAILABLE, "no such host" },
-        { ERR_UNAVAILABLE, "connection refused" },
-        { ERR_UNAVAILABLE, "connection reset" },
-        { ERR_UNAVAILABLE, "i/o timeout" },
-        { ERR_UNAVAILABLE, "network is unreachable" },
-        { ERR_UNAVAILABLE, "no route to host" },
-        { ERR_UNAVAILABLE, "TLS handshake timeout" },
-        { ERR_UNAVAILABLE, "server misbehaving" },
-        { ERR_UNAVAILABLE, "Temporary failure in name resolution" },
-        { ERR_UNAVAILABLE, "context deadline exceeded" },
-        { ERR_UNAVAILABLE, "request canceled while waiting" },
-        { ERR_UNAVAILABLE, "proxyconnect" },
-        { ERR_UNAVAILABLE, "toomanyrequests" },
-        { ERR_UNAVAILABLE, "Bad Gateway" },
-        { ERR_UNAVAILABLE, "Service Unavailable" },
-        { ERR_UNAVAILABLE, "Gateway Time" },
-        { ERR_NOT_FOUND, "manifest unknown" },
-        { ERR_NOT_FOUND, "not found" },
-        { ERR_NOT_FOUND, "pull access denied" },
-        { ERR_NOT_FOUND, "repository does not exist" },
-        { ERR_NOT_FOUND, "unauthorized" },
-        { ERR_NOT_FOUND, "denied" },
-        { ERR_NOT_FOUND, "no basic auth credentials" },
-    };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (strstr(text, known[i].words) != NULL)
-            return known[i].code;
-    }
-    return ERR_NONE;
-}
 
 static void pull_release(struct engine_call *call)
 {
@@ -232,7 +194,7 @@ static bool on_line(const char *line, size_t len, void *user)
     if (*text == '\0')
         text = json_text(json, "error");
     if (*text != '\0') {
-        code = pull_code(text);
+        code = engine_registry_code(text);
         answer_text(&p->failed, code == ERR_NONE ? ERR_SYSTEM : code, text);
     } else {
         hand_out(p, json);
@@ -255,7 +217,7 @@ static void on_end(struct engine_call *call, const struct answer *a,
         result = p->failed;
     /* When the engine itself answered with an error, its text says more than
      * its status. */
-    code = pull_code(result.msg);
+    code = engine_registry_code(result.msg);
     if (code != ERR_NONE &&
         (result.code == ERR_SYSTEM || result.code == ERR_NOT_FOUND))
         result.code = code;

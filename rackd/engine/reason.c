@@ -61,8 +61,20 @@ static const struct {
     { "unable to apply caps", NULL, REASON_CAPS },
     /* Docker 20.10.24, at the create. */
     { "invalid mount", NULL, REASON_INVALID_MOUNT },
+    /* Docker 20.10.24, where a container is removed twice at once. */
+    { "already in progress", NULL, REASON_REMOVAL_UNDER_WAY },
+    /* Docker 20.10.24 (classic builder); BuildKit of Docker 28.5.2; BuildKit of
+     * Docker 20.10, not met. */
+    { "returned a non-zero code", NULL, REASON_STEP_FAILED },
+    { "did not complete successfully", NULL, REASON_STEP_FAILED },
+    { "executor failed running", NULL, REASON_STEP_FAILED },
     /* Podman 4.3.1, at the create: "unable to find network with name or ID". */
     { "network", NULL, REASON_NETWORK },
+    /* Docker 20.10.24 and 28.5.2, in a build whose base image is not there. */
+    { "manifest", NULL, REASON_IMAGE },
+    { "pull", NULL, REASON_IMAGE },
+    { "repository", NULL, REASON_IMAGE },
+    { "resolve source metadata", NULL, REASON_IMAGE },
 };
 
 static bool has_row(const char *text, size_t i)
@@ -91,6 +103,49 @@ bool engine_says(const char *text, enum engine_reason reason)
         if (rows[i].reason == reason && has_row(text, i))
             return true;
     return false;
+}
+
+/*
+ * The engines pass on what their registry client says (Go's net, net/http and
+ * containers' libraries), alike in Docker 20.10.24 and 28.5.2 and in Podman
+ * 4.3.1; "toomanyrequests" and the texts of proxies are a registry's own.
+ */
+enum err_code engine_registry_code(const char *text)
+{
+    static const struct {
+        enum err_code code;
+        const char *words;
+    } known[] = {
+        { ERR_UNAVAILABLE, "no such host" },
+        { ERR_UNAVAILABLE, "connection refused" },
+        { ERR_UNAVAILABLE, "connection reset" },
+        { ERR_UNAVAILABLE, "i/o timeout" },
+        { ERR_UNAVAILABLE, "network is unreachable" },
+        { ERR_UNAVAILABLE, "no route to host" },
+        { ERR_UNAVAILABLE, "TLS handshake timeout" },
+        { ERR_UNAVAILABLE, "server misbehaving" },
+        { ERR_UNAVAILABLE, "Temporary failure in name resolution" },
+        { ERR_UNAVAILABLE, "context deadline exceeded" },
+        { ERR_UNAVAILABLE, "request canceled while waiting" },
+        { ERR_UNAVAILABLE, "proxyconnect" },
+        { ERR_UNAVAILABLE, "toomanyrequests" },
+        { ERR_UNAVAILABLE, "Bad Gateway" },
+        { ERR_UNAVAILABLE, "Service Unavailable" },
+        { ERR_UNAVAILABLE, "Gateway Time" },
+        { ERR_NOT_FOUND, "manifest unknown" },
+        { ERR_NOT_FOUND, "not found" },
+        { ERR_NOT_FOUND, "pull access denied" },
+        { ERR_NOT_FOUND, "repository does not exist" },
+        { ERR_NOT_FOUND, "unauthorized" },
+        { ERR_NOT_FOUND, "denied" },
+        { ERR_NOT_FOUND, "no basic auth credentials" },
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (strstr(text, known[i].words) != NULL)
+            return known[i].code;
+    }
+    return ERR_NONE;
 }
 
 /* Docker 20.10.24 and 28.5.2; Podman 4.3.1 has the same words. */

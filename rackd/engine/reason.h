@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
+
 enum engine_reason {
     REASON_NONE,            /* not one that we know */
     REASON_INIT_MISSING,    /* it has no init program for `init: true` */
@@ -30,6 +32,9 @@ enum engine_reason {
     REASON_EXEC_FORMAT, /* the program is for another processor */
     REASON_CAPS,        /* it cannot give a container all rights */
     REASON_INVALID_MOUNT,
+    REASON_REMOVAL_UNDER_WAY, /* somebody removes it already */
+    REASON_STEP_FAILED,       /* a RUN step of a build ended with a status */
+    REASON_IMAGE,             /* a build speaks of an image, not of a file */
     REASON_NETWORK, /* it speaks of a network in a way not listed above */
 };
 
@@ -38,6 +43,11 @@ enum engine_reason engine_reason(const char *text);
 
 /* Does it give this one, among others perhaps? */
 bool engine_says(const char *text, enum engine_reason reason);
+
+/* What the text of a failed pull means. ERR_UNAVAILABLE: no registry answered;
+ * ERR_NOT_FOUND: it has no such image, or not for us; ERR_NONE: something
+ * else. */
+enum err_code engine_registry_code(const char *text);
 
 /* What a line of a pull says of its layer. */
 enum engine_layer {

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "engine/auth.h"
 #include "engine/base64.h"
-#include "engine/pull.h"
+#include "engine/reason.h"
 #include "engine/ref.h"
 
 #define SUM                                                                    \
@@ -137,7 +137,7 @@ static void registry_texts_are_told_apart(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        assert_int_equal(pull_code(rows[i].text), rows[i].code);
+        assert_int_equal(engine_registry_code(rows[i].text), rows[i].code);
 }
 
 static void docker_hub_has_a_name_of_its_own(void **state)
