@@ -25,7 +25,7 @@
 #include "rack/app_run.h"
 #include "store/store.h"
 #include "support/fake_engine.h"
-#include "support/looptest.h"
+#include "support/loop_fix.h"
 #include "web/web.h"
 
 #define CLIENTS 3
@@ -44,9 +44,8 @@ struct asked {
 /* A whole rack, a scripted engine and a client, in one loop. The app has one
  * service, `web`. */
 struct fix {
-    uv_loop_t loop;
-    char root[64];
-    char *socket, *engine_path, *body;
+    struct loop_fix base; /* its socket is rackd's */
+    char *engine_path, *body;
     struct rack *rack;
     struct fake_engine *fake;
     struct httpc *client;
@@ -104,49 +103,35 @@ static void script(struct fix *f)
 
 static void write_manifest(struct fix *f, const char *text)
 {
-    cleanup_free char *path = xasprintf("%s/demo/convox.yml", f->root);
-    FILE *out = fopen(path, "we");
-
-    assert_non_null(out);
-    fputs(text, out);
-    fclose(out);
+    tmp_dir_put(&f->base.dir, "demo/convox.yml", text, 0644);
 }
 
 static char *start_body(struct fix *f, const char *more)
 {
     return xasprintf("{\"dir\":\"%s/demo\",\"client_env\":{\"HOME\":\"%s\","
                      "\"DOCKER_HOST\":\"unix://%s\"}%s}",
-                     f->root, f->root, f->engine_path, more);
+                     f->base.dir.path, f->base.dir.path, f->engine_path, more);
 }
 
 static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
-    cleanup_free char *endpoint = NULL, *dir = NULL;
     struct err err = { 0 };
 
-    signal(SIGPIPE, SIG_IGN);
-    snprintf(f->root, sizeof(f->root), "/tmp/rack.XXXXXX");
-    if (mkdtemp(f->root) == NULL)
-        return -1;
-    setenv("XDG_STATE_HOME", f->root, 1);
-    dir = xasprintf("%s/demo", f->root);
-    mkdir(dir, 0700);
-    f->socket = xasprintf("%s/rackd.sock", f->root);
-    f->engine_path = xasprintf("%s/engine.sock", f->root);
-    endpoint = xasprintf("unix://%s", f->socket);
-    uv_loop_init(&f->loop);
-    f->fake = fake_engine_new(&f->loop, f->engine_path);
+    loop_fix_init(&f->base);
+    setenv("XDG_STATE_HOME", f->base.dir.path, 1);
+    f->engine_path = tmp_dir_path(&f->base.dir, "engine.sock");
+    f->fake = fake_engine_new(&f->base.loop, f->engine_path);
     script(f);
     write_manifest(f, "services:\n  web:\n    image: web:1\n"
                       "    termination: {grace: 1}\n");
     f->body = start_body(f, "");
     *state = f;
-    if (rack_new(&f->rack, &f->loop, f->socket, 300, &err) < 0)
+    if (rack_new(&f->rack, &f->base.loop, f->base.path, 300, &err) < 0)
         return -1;
     rack_api(f->rack)->tenants->tick_ms =
         20; /* who sleeps is not waited for long */
-    return httpc_new(&f->client, &f->loop, endpoint, NULL, &err);
+    return httpc_new(&f->client, &f->base.loop, f->base.endpoint, NULL, &err);
 }
 
 static void on_client_closed(void *user)
@@ -158,35 +143,30 @@ static void close_client(struct fix *f)
 {
     if (!f->client_closed)
         httpc_close(f->client, on_client_closed, f);
-    assert_true(loop_run_until(&f->loop, &f->client_closed, 1000));
+    assert_true(loop_run_until(&f->base.loop, &f->client_closed, 1000));
 }
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    loop_run_for(&f->loop, ms);
+    loop_run_for(&f->base.loop, ms);
 }
 
 /* Whatever a test leaves, the rack ends and leaves no handle behind. */
 static int teardown(void **state)
 {
     struct fix *f = *state;
-    cleanup_free char *command = xasprintf("rm -rf '%s'", f->root);
 
     close_client(f);
     rack_quit(f->rack);
-    for (int i = 0; i < 300 && access(f->socket, F_OK) == 0; i++)
-        run_for(f, 10);
-    run_for(f, 20);
+    WAIT_FOR(&f->base.loop, access(f->base.path, F_OK) < 0);
+    run_for(f, 20); /* its last handles close; nothing says when */
     fake_engine_close(f->fake);
-    assert_true(loop_ends_clean(&f->loop));
+    loop_fix_release(&f->base);
     rack_free(f->rack);
     for (int i = 0; i < CLIENTS; i++)
         str_release(&f->asked[i].got);
-    free(f->socket);
     free(f->engine_path);
     free(f->body);
-    if (system(command) != 0)
-        return -1;
     free(f);
     return 0;
 }
@@ -233,7 +213,7 @@ static struct asked *call(struct fix *f, int n, const char *method,
 {
     struct asked *a = ask(f, n, method, path, json);
 
-    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 3000));
     return a;
 }
 
@@ -251,9 +231,9 @@ static void never_has(const struct asked *a, const char *text)
 
 static void wait_for(struct asked *a, const char *text)
 {
-    for (int i = 0; i < 300 && strstr(str_c(&a->got), text) == NULL; i++)
-        run_for(a->f, 10);
-    has(a, text);
+    for (int i = 0; i < 1500 && strstr(str_c(&a->got), text) == NULL; i++)
+        run_for(a->f, 2);
+    has(a, text); /* says what came instead */
 }
 
 static void wait_asked(struct fix *f, const char *path, size_t times)
@@ -310,7 +290,7 @@ static void stop_is_told_to_the_lease_and_to_who_asked(void **state)
     has(b, "\"type\":\"stopping\"");
     has(b, "\"type\":\"removed\",");
     has(b, "\"type\":\"end\",");
-    assert_true(loop_run_until(&f->loop, &a->done, 1000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 1000));
     has(a, "\"containers\":1,\"networks\":1,\"volumes\":0");
     has(a, "\"status\":0}\n");
 }
@@ -325,7 +305,7 @@ static void who_asked_for_a_stop_may_leave(void **state)
     b = ask(f, 1, "POST", "/apps/demo/stop", NULL);
     wait_for(b, "stopping");
     httpc_cancel(b->req);
-    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 3000));
     has(a, "\"status\":0}\n");
 }
 
@@ -364,12 +344,10 @@ static void quit_ends_sessions_and_everything(void **state)
     struct asked *a = become_ready(f);
 
     call(f, 1, "POST", "/quit", NULL);
-    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 3000));
     has(a, "\"type\":\"removed\"");
     has(a, "\"status\":1}\n");
-    for (int i = 0; i < 100 && access(f->socket, F_OK) == 0; i++)
-        run_for(f, 10);
-    assert_int_equal(access(f->socket, F_OK), -1);
+    WAIT_FOR(&f->base.loop, access(f->base.path, F_OK) < 0);
 }
 
 static void
@@ -386,7 +364,7 @@ start_that_waits_for_the_engine_does_not_outlive_a_quit(void **state)
     a = ask(f, 0, "POST", "/start", f->body);
     wait_asked(f, "/_ping", 1);
     rack_quit(f->rack);
-    assert_true(loop_run_until(&f->loop, &a->done, 2000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 2000));
     has(a, "this rackd is ending");
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
 }
@@ -415,7 +393,7 @@ static void rack_without_clients_stays_for_its_idle_time(void **state)
 
     close_client(f);
     run_for(f, 2500);
-    assert_int_equal(access(f->socket, F_OK), 0);
+    assert_int_equal(access(f->base.path, F_OK), 0);
 }
 
 static void doctor_left_in_the_middle_leaves_nothing_behind(void **state)
@@ -448,7 +426,7 @@ static void log_reader_gets_its_end_with_the_session(void **state)
     b = ask(f, 1, "GET", "/logs?app=demo&follow=1", NULL);
     wait_for(b, "\"line\":\"hello\"");
     httpc_cancel(a->req);
-    assert_true(loop_run_until(&f->loop, &b->done, 3000));
+    assert_true(loop_run_until(&f->base.loop, &b->done, 3000));
     has(b, "{\"type\":\"end\"");
 }
 
@@ -463,10 +441,8 @@ static void line_of_many_megabytes_does_not_end_the_session(void **state)
     frame[5] = (char)(len >> 16);
     frame[8 + len - 1] = '\n';
     fake_engine_push(f->fake, "/containers/web1/attach", frame, len + 8);
-    for (int i = 0; i < 500 && a->got.len < len * 6 && !a->done; i++)
-        run_for(f, 20);
+    WAIT_FOR_MS(&f->base.loop, 10000, a->got.len > len * 6 || a->done);
     assert_false(a->done);
-    assert_true(a->got.len > len * 6);
     call(f, 1, "GET", "/sessions", NULL);
     has(&f->asked[1], "\"state\":\"ready\"");
 }
@@ -479,7 +455,7 @@ static int ask_and_sleep(struct fix *f, const char *request)
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->socket);
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->base.path);
     assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
     assert_int_equal(write(fd, request, strlen(request)), strlen(request));
     return fd;
@@ -618,9 +594,7 @@ static void output_waits_for_a_start_that_sleeps_and_none_is_lost(void **state)
     for (int i = 0; i < 20000; i++)
         str_printf(&text, "number %d %0200d\n", i, 0);
     push_output(f, &text);
-    for (int i = 0; i < 300 && !hub_is_full(newest(f)->tenant.hub); i++)
-        run_for(f, 10);
-    assert_true(hub_is_full(newest(f)->tenant.hub));
+    WAIT_FOR(&f->base.loop, hub_is_full(newest(f)->tenant.hub));
     call(f, 1, "GET", "/logs?app=demo&tail=1", NULL);
     never_has(&f->asked[1], "number 19999 ");
 
@@ -671,7 +645,7 @@ static void what_was_missed_is_told_as_soon_as_all_is_read(void **state)
     wait_for(a, "\"lines\":0,\"events\":");
     rack_api(f->rack)->full_bytes = WEB_FULL;
     call(f, 1, "POST", "/apps/demo/stop", NULL);
-    assert_true(loop_run_until(&f->loop, &a->done, 3000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 3000));
     has(a, "\"type\":\"removed\"");
 }
 
@@ -707,9 +681,7 @@ static void clients_that_never_awake_keep_no_rack_from_ending(void **state)
     call(f, 1, "POST", "/apps/demo/stop", NULL);
     wait_sessions(f, NO_SESSIONS);
     rack_quit(f->rack); /* teardown() checks that nothing is left */
-    for (int i = 0; i < 100 && access(f->socket, F_OK) == 0; i++)
-        run_for(f, 10);
-    assert_int_equal(access(f->socket, F_OK), -1);
+    WAIT_FOR(&f->base.loop, access(f->base.path, F_OK) < 0);
     close(fd);
 }
 
@@ -721,7 +693,7 @@ static void what_could_not_be_removed_is_swept_by_the_next_start(void **state)
     answer(f, "DELETE", "/networks/net1", 500, "{\"message\":\"in use\"}");
     assert_int_equal(fake_engine_asked(f->fake, "/networks?"), 1);
     call(f, 1, "POST", "/apps/demo/stop", NULL);
-    assert_true(loop_run_until(&f->loop, &a->done, 5000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 5000));
     has(a, "could not be removed");
     answer(f, "DELETE", "/networks/net1", 204, NULL);
     a = become_ready(f);
@@ -772,7 +744,7 @@ static void nothing_is_created_before_somebody_guards_it(void **state)
     struct asked *a;
 
     fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
-                   &(struct fake_answer){ .status = 400, .delay_ms = 150 });
+                   &(struct fake_answer){ .status = 400, .delay_ms = 500 });
     no_process(true);
     a = ask(f, 0, "POST", "/start", f->body);
     wait_asked(f, "/containers/create?name=cvx-reaper", 1);
@@ -790,9 +762,7 @@ client_that_leaves_while_the_guard_comes_is_not_waited_for(void **state)
     struct asked *a = start_unguarded(f);
 
     httpc_cancel(a->req);
-    for (int i = 0; i < 100 && newest(f) != NULL; i++)
-        run_for(f, 10);
-    assert_null(newest(f));
+    WAIT_FOR(&f->base.loop, newest(f) == NULL);
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
 }
 
@@ -802,7 +772,7 @@ static void rack_that_ends_does_not_wait_for_the_guard(void **state)
     struct asked *a = start_unguarded(f);
 
     rack_quit(f->rack);
-    assert_true(loop_run_until(&f->loop, &a->done, 1000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 1000));
     has(a, "rackd ends");
     has(a, "\"status\":1}\n");
     assert_int_equal(fake_engine_asked(f->fake, "/networks/create"), 0);
@@ -831,14 +801,10 @@ static void container_that_never_came_is_left_to_the_process(void **state)
                    &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
     a = become_ready(f); /* the process guards it */
     httpc_cancel(a->req);
-    for (int i = 0; i < 500 && newest(f) != NULL; i++)
-        run_for(f, 10);
-    assert_null(newest(f));
+    WAIT_FOR(&f->base.loop, newest(f) == NULL);
     assert_false(process_has_looked(f));
     rack_quit(f->rack);
-    for (int i = 0; i < 200 && !process_has_looked(f); i++)
-        run_for(f, 10);
-    assert_true(process_has_looked(f));
+    WAIT_FOR(&f->base.loop, process_has_looked(f));
     assert_int_equal(system(find), 0); /* it would look on for a while */
 }
 
@@ -1070,7 +1036,7 @@ static void what_does_not_run_is_404(void **state)
 
 static char *timings_path(const struct fix *f)
 {
-    return xasprintf("%s/cvx/local/apps/demo.timings", f->root);
+    return xasprintf("%s/cvx/local/apps/demo.timings", f->base.dir.path);
 }
 
 static void write_timings(const struct fix *f, const char *text)
@@ -1154,7 +1120,7 @@ static void environment_is_set_and_read_back(void **state)
 
 static void write_env(struct fix *f, const char *text)
 {
-    cleanup_free char *path = xasprintf("%s/demo/.env", f->root);
+    cleanup_free char *path = xasprintf("%s/demo/.env", f->base.dir.path);
     FILE *out = fopen(path, "we");
 
     assert_non_null(out);
@@ -1199,7 +1165,7 @@ static void secrets_are_in_no_event_and_no_listing(void **state)
     call(f, 1, "POST", "/plan", f->body);
     never_has(&f->asked[1], "sesame");
     call(f, 1, "POST", "/apps/demo/stop", NULL);
-    assert_true(loop_run_until(&f->loop, &a->done, 2000));
+    assert_true(loop_run_until(&f->base.loop, &a->done, 2000));
     never_has(a, "sesame");
 }
 
@@ -1241,7 +1207,7 @@ static void second_rack_on_the_socket_is_refused(void **state)
     uv_loop_t loop;
 
     uv_loop_init(&loop);
-    assert_int_equal(rack_new(&other, &loop, f->socket, 300, &err), -1);
+    assert_int_equal(rack_new(&other, &loop, f->base.path, 300, &err), -1);
     assert_non_null(strstr(err.msg, "somebody listens on "));
     assert_int_equal(uv_loop_close(&loop), 0);
 }

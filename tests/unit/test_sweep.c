@@ -18,11 +18,10 @@
 #include "engine/engine.h"
 #include "guard/owner.h"
 #include "support/fake_engine.h"
-#include "support/looptest.h"
+#include "support/loop_fix.h"
 
 struct fix {
-    uv_loop_t loop;
-    char path[64];
+    struct loop_fix base; /* its socket is the engine's */
     struct fake_engine *fake;
     struct engine *engine;
     char *self; /* this process as an owner */
@@ -67,18 +66,15 @@ static bool lives(const char *session, void *user)
 static int setup(void **state)
 {
     struct fix *f = xcalloc(1, sizeof(*f));
-    cleanup_free char *endpoint = NULL;
     struct err err = { 0 };
 
-    uv_loop_init(&f->loop);
-    snprintf(f->path, sizeof(f->path), "/tmp/sweep-%d.sock", (int)getpid());
-    endpoint = xasprintf("unix://%s", f->path);
-    f->fake = fake_engine_new(&f->loop, f->path);
+    loop_fix_init(&f->base);
+    f->fake = fake_engine_new(&f->base.loop, f->base.path);
     script(f);
     f->self = owner_self();
     f->dead = dead_owner(f->self);
     *state = f;
-    if (engine_new(&f->engine, &f->loop, endpoint, NULL, &err) < 0)
+    if (engine_new(&f->engine, &f->base.loop, f->base.endpoint, NULL, &err) < 0)
         return -1;
     f->scope = (struct sweep_scope){
         .engine = f->engine, .rack_id = "r1", .owner = f->self, .lives = lives
@@ -98,10 +94,9 @@ static int teardown(void **state)
     sweep_drop_all(&f->scope);
     assert_null(f->scope.running);
     engine_close(f->engine, on_closed, &f->closed);
-    assert_true(loop_run_until(&f->loop, &f->closed, 1000));
+    assert_true(loop_run_until(&f->base.loop, &f->closed, 1000));
     fake_engine_close(f->fake);
-    assert_true(loop_ends_clean(&f->loop));
-    unlink(f->path);
+    loop_fix_release(&f->base);
     str_release(&f->told);
     free(f->self);
     free(f->dead);
@@ -140,14 +135,14 @@ static void begin(struct fix *f, bool dry)
 static void sweep(struct fix *f, bool dry)
 {
     begin(f, dry);
-    assert_true(loop_run_until(&f->loop, &f->done, 3000));
+    assert_true(loop_run_until(&f->base.loop, &f->done, 3000));
     assert_int_equal(f->ends, 1);
     assert_null(f->scope.running);
 }
 
 static void run_for(struct fix *f, unsigned ms)
 {
-    loop_run_for(&f->loop, ms);
+    loop_run_for(&f->base.loop, ms);
 }
 
 /* One object of a list; `more` are further labels, or "". */
@@ -319,10 +314,10 @@ static void containers_go_first_and_then_the_rest(void **state)
     fake_engine_on(f->fake, "DELETE", "/containers/c",
                    &(struct fake_answer){ .status = 204, .delay_ms = 60 });
     begin(f, false);
-    run_for(f, 40);
-    assert_int_equal(deletions(f), 1);
+    WAIT_FOR(&f->base.loop, deletions(f) > 0);
+    assert_int_equal(deletions(f), 1); /* the rest waits for it */
     is_nth(f, 3, "/containers/c?force=1");
-    assert_true(loop_run_until(&f->loop, &f->done, 1000));
+    assert_true(loop_run_until(&f->base.loop, &f->done, 1000));
     assert_int_equal(deletions(f), 3);
     assert_int_equal(fake_engine_asked(f->fake, "/networks/n"), 1);
     assert_int_equal(fake_engine_asked(f->fake, "/volumes/v"), 1);
@@ -417,7 +412,7 @@ static void is_dropped(struct fix *f)
     assert_int_equal(f->ends, 1);
     assert_int_equal(f->err.code, ERR_UNAVAILABLE);
     assert_null(f->scope.running);
-    run_for(f, 120); /* late answers reach nobody */
+    run_for(f, 150); /* late answers reach nobody */
     assert_int_equal(f->ends, 1);
 }
 
@@ -426,9 +421,9 @@ static void dropped_while_it_asks_it_ends_once(void **state)
     struct fix *f = *state;
 
     fake_engine_on(f->fake, "GET", "/networks",
-                   &(struct fake_answer){ .body = "[]", .delay_ms = 60 });
+                   &(struct fake_answer){ .body = "[]", .delay_ms = 100 });
     begin(f, false);
-    run_for(f, 30);
+    WAIT_FOR(&f->base.loop, fake_engine_asked(f->fake, "/networks") == 1);
     is_dropped(f);
 }
 
@@ -446,10 +441,9 @@ static void dropped_while_it_removes_it_ends_once(void **state)
 
     has_all(f);
     fake_engine_on(f->fake, "DELETE", "/containers/c",
-                   &(struct fake_answer){ .status = 204, .delay_ms = 60 });
+                   &(struct fake_answer){ .status = 204, .delay_ms = 100 });
     begin(f, false);
-    run_for(f, 30);
-    assert_int_equal(deletions(f), 1);
+    WAIT_FOR(&f->base.loop, deletions(f) == 1);
     is_dropped(f);
     assert_int_equal(deletions(f), 1);
 }
@@ -461,9 +455,7 @@ static void two_at_once_do_not_meet(void **state)
     has_all(f);
     begin(f, false);
     begin(f, true);
-    for (int i = 0; i < 200 && f->ends < 2; i++)
-        run_for(f, 5);
-    assert_int_equal(f->ends, 2);
+    WAIT_FOR(&f->base.loop, f->ends == 2);
     assert_int_equal(deletions(f), 3);
 }
 
