@@ -227,8 +227,10 @@ static void send_out(struct hijack *h, const char *data, size_t len)
     send_bytes(h, str_c(&sealed), sealed.len);
 }
 
-/* Over TLS its own word ends our side; the connection below stays as it is,
- * because closing half of that is not every forwarder's liking. */
+/*
+ * Over TLS a close_notify ends our side. The connection below stays open both
+ * ways: a forwarder on the path may take a half-closed one for the end.
+ */
 static void maybe_shutdown(struct hijack *h)
 {
     cleanup_str struct str sealed = { 0 };
