@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/endpoint.h"
+#include "net/hijack_http.h"
 #include "net/httphead.h"
 #include "net/sendq.h"
 #include "net/tls.h"
@@ -159,22 +160,6 @@ static void on_looked_up(uv_getaddrinfo_t *req, int status,
     one_gone(h);
 }
 
-static void make_request(struct hijack *h, const struct hijack_spec *spec)
-{
-    size_t len = spec->json != NULL ? strlen(spec->json) : 0;
-
-    str_printf(&h->request,
-               "POST %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
-               "Upgrade: tcp\r\nContent-Length: %zu\r\n",
-               spec->path,
-               h->endpoint.host != NULL ? h->endpoint.shown : "engine", len);
-    if (spec->json != NULL)
-        str_printf(&h->request, "Content-Type: application/json\r\n\r\n%s",
-                   spec->json);
-    else
-        str_add(&h->request, "\r\n");
-}
-
 struct hijack *hijack_start(uv_loop_t *loop, const struct hijack_spec *spec)
 {
     struct hijack *h = xcalloc(1, sizeof(*h));
@@ -197,7 +182,7 @@ struct hijack *hijack_start(uv_loop_t *loop, const struct hijack_spec *spec)
     h->open = 2;
     sendq_init(&h->out, &h->u.stream, on_idle);
     if (!h->has_err)
-        make_request(h, spec);
+        hijack_request(&h->request, &h->endpoint, spec);
     uv_timer_start(&h->soon, on_soon, 0, 0);
     return h;
 }
@@ -227,8 +212,10 @@ static void send_out(struct hijack *h, const char *data, size_t len)
     send_bytes(h, str_c(&sealed), sealed.len);
 }
 
-/* Over TLS its own word ends our side; the connection below stays as it is,
- * because closing half of that is not every forwarder's liking. */
+/*
+ * Over TLS a close_notify ends our side. The connection below stays open both
+ * ways: a forwarder on the path may take a half-closed one for the end.
+ */
 static void maybe_shutdown(struct hijack *h)
 {
     cleanup_str struct str sealed = { 0 };
@@ -351,28 +338,10 @@ static void open_stream(struct hijack *h, const char *rest, size_t len)
         h->on_open(h, h->user);
 }
 
-/* The engine's words are passed on as they are: engine/ understands them. */
 static void fail_http(struct hijack *h)
 {
-    static const struct {
-        int status;
-        enum err_code code;
-    } codes[] = { { 400, ERR_INVALID },
-                  { 404, ERR_NOT_FOUND },
-                  { 409, ERR_CONFLICT } };
-    enum err_code code = ERR_PROTOCOL;
-
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (codes[i].status == h->head.status)
-            code = codes[i].code;
     h->has_err = true;
-    while (str_ends(str_c(&h->head.body), "\n"))
-        str_cut(&h->head.body, strlen(h->head.body.s) - 1);
-    if (h->head.body.len > 0)
-        err_set(&h->err, code, "%s", h->head.body.s);
-    else
-        err_set(&h->err, code, "HTTP %d: %s", h->head.status,
-                h->endpoint.shown);
+    hijack_refusal(&h->head, &h->endpoint, &h->err);
     finish(h);
 }
 
