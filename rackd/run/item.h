@@ -74,10 +74,9 @@ struct item {
     char *ip;                 /* NULL: not chosen yet */
     bool ip_is_engines;       /* ours was taken, so the engine chose one */
     struct engine_call *call; /* the step under way */
-    unsigned remade;    /* times in a row that it was made again, after somebody
-    removed it */
-    int64_t started_ms; /* wall clock; item_start.c */
-    uint64_t running_since; /* loop clock; item_start.c */
+    unsigned remade;          /* times in a row that it was made again */
+    int64_t started_ms;       /* wall clock; item_start.c */
+    uint64_t running_since;   /* loop clock; item_start.c */
 
     struct item_create creation;
     struct item_ports ports;

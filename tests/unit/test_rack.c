@@ -6,10 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,6 +24,7 @@
 #include "store/store.h"
 #include "support/fake_engine.h"
 #include "support/loop_fix.h"
+#include "support/no_room.h"
 #include "web/web.h"
 
 #define CLIENTS 3
@@ -705,20 +704,9 @@ static void what_could_not_be_removed_is_swept_by_the_next_start(void **state)
 /* ---- what guards ----------------------------------------------------------
  */
 
-/* The process cannot be: its program is longer than a file may become. */
-static void no_process(bool none)
-{
-    struct rlimit limit;
-
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = none ? 64 << 10 : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static int teardown_processes(void **state)
 {
-    no_process(false);
+    no_room(false);
     return teardown(state);
 }
 
@@ -729,7 +717,7 @@ static struct asked *start_unguarded(struct fix *f)
 
     fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
                    &(struct fake_answer){ .how = FAKE_ENGINE_SILENT });
-    no_process(true);
+    no_room(true);
     a = ask(f, 0, "POST", "/start", f->body);
     wait_asked(f, "/containers/create?name=cvx-reaper", 1);
     run_for(f, 50);
@@ -745,7 +733,7 @@ static void nothing_is_created_before_somebody_guards_it(void **state)
 
     fake_engine_on(f->fake, "POST", "/containers/create?name=cvx-reaper",
                    &(struct fake_answer){ .status = 400, .delay_ms = 500 });
-    no_process(true);
+    no_room(true);
     a = ask(f, 0, "POST", "/start", f->body);
     wait_asked(f, "/containers/create?name=cvx-reaper", 1);
     run_for(f, 80);
@@ -869,7 +857,7 @@ static void alone_it_stays_until_the_network_is_gone(void **state)
 
     has_reaper(f);
     answer_late(f, "/networks/net1", 204, 300);
-    no_process(true);
+    no_room(true);
     a = ask(f, 0, "POST", "/start", f->body);
     reaper_answers(f);
     wait_for(a, "\"type\":\"ready\"");

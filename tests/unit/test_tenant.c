@@ -8,10 +8,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -22,6 +20,7 @@
 #include "rack/link.h"
 #include "store/store.h"
 #include "support/looptest.h"
+#include "support/no_room.h"
 #include "support/session_fix.h"
 
 /* A rack without requests: tenants and links on the engine of session_fix. */
@@ -111,17 +110,6 @@ static void script_rack(struct fix *f)
            "{\"message\":\"no reaper here\"}");
 }
 
-/* Where files may not grow there is no room for the guard's program. */
-static void no_process(bool none)
-{
-    struct rlimit limit;
-
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = none ? 64 << 10 : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static int setup(void **state)
 {
     struct rack_fix *r = xcalloc(1, sizeof(*r));
@@ -167,7 +155,7 @@ static int teardown(void **state)
     struct rack_fix *r = *state;
     void *f = r->f;
 
-    no_process(false);
+    no_room(false);
     assert_null(r->tenants.all);
     links_close(r->links, on_links_closed, r);
     assert_true(loop_run_until(&r->f->base.loop, &r->links_closed, 4000));
@@ -220,7 +208,7 @@ static void nothing_of_it_is_created_before_somebody_guards_it(void **state)
     struct rack_fix *r = *state;
     struct guest g;
 
-    no_process(true);
+    no_room(true);
     fake_engine_on(r->f->fake, "POST", "/containers/create?name=cvx-reaper",
                    &(struct fake_answer){ .status = 400, .delay_ms = 150 });
     guest_arrives(&g, r);
@@ -237,7 +225,7 @@ static void one_that_is_stopped_before_it_begins_hears_why(void **state)
     struct rack_fix *r = *state;
     struct guest waiting, guarding;
 
-    no_process(true);
+    no_room(true);
     answer_never(r->f, "POST", "/containers/create?name=cvx-reaper");
     guest_arrives(&waiting, r);
     guest_arrives(&guarding, r);
