@@ -4,14 +4,10 @@
 #include "logs/hub.h"
 
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "base/str.h"
-
-/* Bytes. A longer line is cut in an error message. */
-#define LAST_LINE_MAX ((size_t)500)
+#include "logs/hub_parts.h"
 
 /* Lines that arrive together share a block, of up to BLOCK_BYTES and of lines
  * no more than SAME_TIME_MS apart. A source that filled FLOOD_BYTES of the
@@ -19,78 +15,6 @@
 #define BLOCK_BYTES  ((size_t)128 << 10)
 #define SAME_TIME_MS 10
 #define FLOOD_BYTES  ((size_t)4 << 10)
-
-/* A tag or source, stored once per hub: there are few, and many lines share
- * them. */
-struct name {
-    UT_hash_handle hh;
-    struct name *next; /* next in the list of all names of the hub */
-    char text[];
-};
-
-/* Lines of one source and of about one moment. It is linked while in the ring;
- * after that a subscriber may still read it. It never moves, and only the
- * newest one grows. */
-struct block {
-    struct hub_text text;
-    struct block *prev, *next; /* older, newer */
-    uint64_t seq;              /* number of the block in its hub, from 1 */
-    uint64_t at;               /* number of bytes that were put before it */
-    size_t used, cap;
-    unsigned readers; /* number of subscribers whose `lent` it is */
-    bool in_ring;
-    char bytes[]; /* whole lines, each with its '\n'; or a piece of one line */
-};
-
-/* A place within the ring: the lines of `block` from byte `skip` on. */
-struct place {
-    struct block *block;
-    size_t skip, skip_lines;
-};
-
-struct hub_sub {
-    struct hub *hub;
-    struct hub_sub *prev, *next;
-    hub_wake_cb on_wake;
-    hub_end_cb on_end;
-    void *user;
-    const char *tag; /* one of the hub's names; NULL: all lines */
-    int64_t since_ms;
-    /* Number of the first block that came after it subscribed; since_ms does
-     * not apply from there on. */
-    uint64_t live_from;
-    struct place pending; /* what hub_next() hands out next */
-    /* The block it handed out last: not to be freed yet. */
-    struct block *lent;
-    struct hub_text lent_text; /* the lines it handed out last */
-    uint64_t lost;             /* number of lines dropped before `pending` */
-    bool woken; /* on_wake was called, and it has not yet taken all */
-    /* It unsubscribed while callbacks run: removed after them. */
-    bool gone;
-    bool patient; /* it wants all lines: see hub.h */
-    bool stuck;   /* it is patient, but has taken nothing for too long */
-    bool took;    /* it took something since the last tick */
-    unsigned idle_ticks;
-};
-
-struct hub {
-    struct block *oldest, *newest;
-    size_t bytes;
-    uint64_t seq, put;  /* number of blocks and bytes so far */
-    struct name *names; /* by text */
-    struct name *all_names;
-    struct hub_sub *subs;
-    hub_full_cb on_full;
-    void *full_user;
-    /* Number of callbacks on the stack: the list of subscribers then only
-     * grows. */
-    unsigned calling;
-    unsigned batches; /* number of hub_begin() without their hub_commit() */
-    bool ended;       /* hub_free() was called */
-    /* The newest block grows no more, since a subscriber began after it. */
-    bool sealed;
-    bool full;
-};
 
 struct hub *hub_new(void)
 {
@@ -445,7 +369,7 @@ void hub_free(struct hub *h)
 }
 
 /* The last `count` lines of a block, or all. */
-static struct place last_lines(struct block *b, size_t count)
+struct place hub_last_lines(struct block *b, size_t count)
 {
     struct place p = { .block = b };
     const char *at = b->bytes;
@@ -473,7 +397,7 @@ static struct place first_kept(const struct hub *h, const struct hub_sub *sub,
          b = b == h->oldest ? NULL : b->prev) {
         if (!wants(sub, b))
             continue;
-        first = last_lines(b, left);
+        first = hub_last_lines(b, left);
         left -= b->text.lines - first.skip_lines;
     }
     return first;
@@ -502,7 +426,7 @@ struct hub_sub *hub_subscribe(struct hub *h, const struct hub_filter *filter,
 }
 
 /* The lines from `p` on, as hub_next() hands them out. */
-static struct hub_text lines_from(const struct place *p)
+struct hub_text hub_lines_from(const struct place *p)
 {
     struct hub_text t = p->block->text;
 
@@ -524,7 +448,7 @@ const struct hub_text *hub_next(struct hub_sub *sub, uint64_t *lost)
     }
     *lost = sub->lost;
     sub->lost = 0;
-    sub->lent_text = lines_from(&p);
+    sub->lent_text = hub_lines_from(&p);
     sub->pending = first_wanted(sub, p.block->next);
     sub->took = true;
     sub->stuck = false;
@@ -556,62 +480,4 @@ void hub_hand_over(struct hub_sub *sub, hub_wake_cb on_wake, hub_end_cb on_end,
     sub->on_wake = on_wake;
     sub->on_end = on_end;
     sub->user = user;
-}
-
-/* ---- for error messages ------------------------------------------------- */
-
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static void add_last(struct str *out, const char *line, size_t whole)
-{
-    size_t len = min_size(whole, LAST_LINE_MAX), start;
-
-    while (len > 0 && line[len - 1] == '\r')
-        len--;
-    str_add(out, out->len == 0 ? "  | " : "\n  | ");
-    start = out->len;
-    str_add_len(out, line, len);
-    for (size_t i = start; i < out->len; i++)
-        if (out->s[i] == '\0')
-            out->s[i] = ' ';
-    if (whole > LAST_LINE_MAX)
-        str_add(out, "...");
-}
-
-static void add_lines(struct str *out, const struct hub_text *t)
-{
-    const char *line = t->text, *end = t->text + t->len, *nl;
-
-    for (size_t i = 0; i < t->lines; i++) {
-        nl = t->partial ? NULL : memchr(line, '\n', (size_t)(end - line));
-        if (nl == NULL)
-            nl = end;
-        add_last(out, line, (size_t)(nl - line));
-        line = nl + 1;
-    }
-}
-
-char *hub_last(const struct hub *h, const char *source, size_t count)
-{
-    struct place first = { NULL, 0, 0 };
-    struct str out = { 0 };
-    struct hub_text text;
-
-    for (struct block *b = h->newest; b != NULL && count > 0;
-         b = b == h->oldest ? NULL : b->prev) {
-        if (strcmp(b->text.source, source) != 0)
-            continue;
-        first = last_lines(b, count);
-        count -= b->text.lines - first.skip_lines;
-    }
-    while (first.block != NULL) {
-        text = lines_from(&first);
-        if (strcmp(text.source, source) == 0)
-            add_lines(&out, &text);
-        first = (struct place){ .block = first.block->next };
-    }
-    return str_take(&out);
 }
