@@ -201,8 +201,13 @@ static void serve(struct fix *f, int fd)
     }
     ssl = SSL_new(f->ctx);
     SSL_set_fd(ssl, fd);
-    if (SSL_accept(ssl) == 1)
+    if (SSL_accept(ssl) == 1) {
         converse(f, ssl);
+    } else { /* closed with bytes unread, a reset would overtake the reason */
+        shutdown(fd, SHUT_WR);
+        while (read(fd, buf, sizeof(buf)) > 0) {
+        }
+    }
     SSL_free(ssl);
 }
 
