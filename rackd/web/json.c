@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "web/web.h"
@@ -33,17 +34,9 @@ double web_number(const struct cJSON *object, const char *name,
 
 void web_put(struct cJSON *object, const char *name, const char *text)
 {
-    cleanup_str struct str clean = { 0 };
-    size_t left = text == NULL ? 0 : strlen(text);
+    cleanup_free char *clean = utf8_clean(text);
 
-    for (const char *at = text; left > 0;) {
-        size_t n = utf8_len(at, left);
-
-        str_add_len(&clean, n == 0 ? "\xef\xbf\xbd" : at, n == 0 ? 3 : n);
-        at += n == 0 ? 1 : n;
-        left -= n == 0 ? 1 : n;
-    }
-    cJSON_AddStringToObject(object, name, str_c(&clean));
+    cJSON_AddStringToObject(object, name, clean);
 }
 
 static void quote_char(struct str *out, const char *at, size_t len)
