@@ -59,7 +59,7 @@ obj       = $(patsubst %.c,$(B)/%.o,$(1))
 SOURCES   = $$(find rackd cli images tests -name '*.[ch]')
 
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
-.PHONY: all demo check e2e check-engines chaos soak test memcheck memcheck-beside lint format golden fuzz cover bench \
+.PHONY: all demo check e2e check-engines chaos soak test memcheck lint format golden fuzz cover bench \
         install clean
 all: $(B)/bin/rackd $(B)/bin/cvx
 
@@ -129,19 +129,16 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 memcheck: $(TESTS) $(B)/bin/cvx-reaper
 	TEST_PATIENCE=5 CMOCKA_MESSAGE_OUTPUT=TAP prove -f -o -j $$((2 * $$(nproc))) -e 'timeout 900 $(VALGRIND)' \
 	    $(TESTS)
-# Beside other tests: only with the time they leave, and printed whole.
-memcheck-beside: $(TESTS) $(B)/bin/cvx-reaper
-	@nice -n 19 $(MAKE) memcheck >build/memcheck.log 2>&1; status=$$?; cat build/memcheck.log; exit $$status
 
 demo:
 	@images/demo.sh
-# Everything, from nothing: packages, engine and images included. The end-to-end
-# tests wait most of their time, which valgrind uses.
+# Everything, from nothing: packages, engine and images included.
 check:
 	images/setup.sh test-packages
 	$(MAKE) all test
 	$(MAKE) test SAN=1
-	$(MAKE) e2e memcheck-beside
+	$(MAKE) memcheck
+	$(MAKE) e2e
 # The end-to-end tests, in LANES lanes with an engine each (tests/e2e.sh); on the
 # engine that answers, one file after the other, where DOCKER_HOST is set or we
 # are not root. E2E names files: make e2e E2E=tests/e2e/start.bats

@@ -59,6 +59,8 @@ static void add_mount(cJSON *mounts, const struct engine_mount *m)
     add_true(mount, "ReadOnly", m->read_only);
     if (m->kind == MOUNT_VOLUME && m->no_copy)
         add_true(sub(mount, "VolumeOptions"), "NoCopy", true);
+    if (m->kind == MOUNT_VOLUME && m->labels != NULL)
+        json_add_pairs(sub(mount, "VolumeOptions"), "Labels", m->labels);
     cJSON_AddItemToArray(mounts, mount);
 }
 

@@ -125,6 +125,9 @@ struct engine_mount {
     const char *target;
     bool read_only;
     bool no_copy; /* a volume stays empty: image content is not copied */
+    /* Of a volume that the engine makes for this mount, because nothing of its
+     * name is there any more. NULL: none. */
+    const struct strv *labels;
 };
 
 /* What a container is created from. All borrowed for the call. Zero means the

@@ -72,6 +72,10 @@ static void fill_mounts(const struct item *it, struct engine_mount *out)
         } else {
             out[i].kind = MOUNT_VOLUME;
             out[i].source = it->s->volumes.v[m->volume].name;
+            /* Where all of us are killed now, the reaper may remove the volume
+             * before the engine comes to this create, and the engine makes
+             * another of its name: that one must be ours to remove as well. */
+            out[i].labels = &it->s->volumes.v[m->volume].labels;
             out[i].no_copy =
                 it->s->spec.plan->volumes.v[m->volume].kind == PLAN_VOLUME_EFS;
         }

@@ -27,10 +27,16 @@ static char *name_of(const struct session *s, const struct plan_volume *v)
     return xasprintf("%s-%s-%s", s->spec.plan->app, s->id, v->name);
 }
 
+static void volume_release(struct volume *v)
+{
+    free(v->name);
+    strv_release(&v->labels);
+}
+
 void volumes_release(struct session *s)
 {
     for (size_t i = 0; i < s->volumes.count; i++)
-        free(s->volumes.v[i].name);
+        volume_release(&s->volumes.v[i]);
     free(s->volumes.v);
 }
 
@@ -46,20 +52,19 @@ void volumes_mark(struct session *s)
 static void create(struct session *s, size_t i)
 {
     const struct plan_volume *plan = &s->spec.plan->volumes.v[i];
-    cleanup_strv struct strv labels = { 0 };
     struct volume *v = &s->volumes.v[i];
 
     v->s = s;
     v->keep = plan->keep;
     v->name = name_of(s, plan);
-    session_labels(s, &labels, "volume", plan->name);
+    session_labels(s, &v->labels, "volume", plan->name);
     if (v->keep)
-        strv_add(&labels, LABEL_KEEP "=true");
+        strv_add(&v->labels, LABEL_KEEP "=true");
     if (plan->resource != NULL)
-        strv_printf(&labels, LABEL_RESOURCE "=%s", plan->resource);
+        strv_printf(&v->labels, LABEL_RESOURCE "=%s", plan->resource);
     mark_phase(&s->marks, s->volumes.mark + i, MARK_CREATE);
-    v->call =
-        engine_volume_create(s->spec.engine, v->name, &labels, on_created, v);
+    v->call = engine_volume_create(s->spec.engine, v->name, &v->labels,
+                                   on_created, v);
 }
 
 /* A plan that was made ahead has none; that of the start that takes it over

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strv.h"
+
 struct engine_call;
 struct err;
 struct session;
@@ -19,6 +21,7 @@ struct session;
 struct volume {
     struct session *s;
     char *name; /* on the engine */
+    struct strv labels;
     bool keep, made, gone;
     bool owning, owned; /* its root is being given, has its owner and mode */
     struct engine_call *call;

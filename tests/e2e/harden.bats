@@ -354,7 +354,7 @@ ENV
     "$CVX" plan --json >plan.json
     [ "$("$CVX" resources url db)" = postgres://me:sesame-of-url@db.example.com/shop ]
     stop_json INT
-    grep -F 'web: starting' "$XDG_RUNTIME_DIR/cvx/rackd.log" # it was talkative
+    grep -F 'web: ATTACHING -> STARTING' "$XDG_RUNTIME_DIR/cvx/rackd.log" # it was talkative
     nothing_tells "$events" "$RACK_HOME/errors" "$XDG_RUNTIME_DIR/cvx/rackd.log" \
         set commands ps ps.json resources resources.json info plan plan.json
 }

@@ -42,7 +42,8 @@ static void create_writes_every_setting(void **state)
         { .kind = MOUNT_VOLUME,
           .source = "v",
           .target = "/d",
-          .no_copy = true },
+          .no_copy = true,
+          .labels = &labels },
         { .kind = MOUNT_BIND,
           .source = "/h",
           .target = "/b",
@@ -111,7 +112,8 @@ static void create_writes_every_setting(void **state)
         "\"127.0.0.1\",\"HostPort\":\"\"}],\"53/udp\":[{\"HostIp\":"
         "\"127.0.0.1\",\"HostPort\":\"5353\"}]},\"Mounts\":[{\"Type\":"
         "\"volume\",\"Source\":\"v\",\"Target\":\"/d\",\"VolumeOptions\":"
-        "{\"NoCopy\":true}},{\"Type\":\"bind\",\"Source\":\"/h\",\"Target\":"
+        "{\"NoCopy\":true,\"Labels\":{\"cvx.rack\":\"r1\"}}},{\"Type\":"
+        "\"bind\",\"Source\":\"/h\",\"Target\":"
         "\"/b\",\"ReadOnly\":true},{\"Type\":\"tmpfs\",\"Target\":\"/t\"}],"
         "\"NetworkMode\":\"net\",\"Init\":true,\"Privileged\":true,"
         "\"ReadonlyRootfs\":true,\"AutoRemove\":true,\"CpuShares\":64,"

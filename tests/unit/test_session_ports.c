@@ -40,6 +40,25 @@ static void add_mount(struct plan_container *c, int volume)
     m->target = TEXT("/data");
 }
 
+/* Killed now, the reaper may remove the volume before the engine comes to the
+ * create; the one that the engine then makes must be ours to remove too. */
+static void volume_that_the_engine_makes_for_a_mount_is_ours(void **state)
+{
+    struct fix *f = *state;
+    const struct fake_request *create;
+
+    add_mount(&f->db->container, add_volume(f, "db", true, -1));
+    answer(f, "POST", "/volumes/create", 201, "{}");
+    become_ready(f);
+    create =
+        fake_engine_last(f->fake, "/containers/create?name=app-s1-resource");
+    assert_non_null(create);
+    assert_non_null(strstr(create->body, "\"VolumeOptions\":{\"Labels\":{"
+                                         "\"cvx.rack\":\"rack1\","));
+    assert_non_null(strstr(create->body, "\"cvx.keep\":\"true\""));
+    finish(f);
+}
+
 static void kept_volumes_stay_and_others_go(void **state)
 {
     struct fix *f = *state;
@@ -308,6 +327,7 @@ int main(void)
 {
 #define T(fn) SESSION_TEST(fn)
     const struct CMUnitTest tests[] = {
+        T(volume_that_the_engine_makes_for_a_mount_is_ours),
         T(kept_volumes_stay_and_others_go),
         T(volume_that_cannot_be_made_is_an_error),
         T(network_that_cannot_be_made_is_an_error),
