@@ -42,17 +42,11 @@
  */
 static void lay_out(struct session *s);
 static void on_network_up(struct session *s);
+static void go_on(struct session *s);
+static void on_failed(struct session *s, const char *text, int status);
+static void on_gone(struct session *s);
+static void on_closed(struct session *s);
 static void on_too_late(uv_timer_t *timer);
-
-void session_set_state(struct session *s, enum session_state state)
-{
-    static const char *const words[] = { "STARTING", "READY", "STOPPING",
-                                         "GONE" };
-
-    log_debug("run", "session %s: %s -> %s", s->id, words[s->state],
-              words[state]);
-    s->state = state;
-}
 
 const struct marks *session_marks(const struct session *s)
 {
@@ -75,6 +69,12 @@ void session_time_start(struct session *s)
         uv_timer_start(&s->too_late.uv, on_too_late, wait_s(s) * 1000ULL, 0);
 }
 
+/* How the parts below reach what is above them. */
+static const struct session_hooks hooks = { .go_on = go_on,
+                                            .on_failed = on_failed,
+                                            .on_gone = on_gone,
+                                            .on_closed = on_closed };
+
 static void init_timers(struct session *s)
 {
     session_timer_init(s, &s->too_late);
@@ -91,6 +91,7 @@ struct session *session_start(const struct session_spec *spec)
     struct session *s = xcalloc(1, sizeof(*s));
 
     s->spec = *spec;
+    s->hooks = &hooks;
     s->client_env = xcalloc(1, sizeof(*s->client_env));
     if (spec->client_env != NULL)
         env_merge(s->client_env, spec->client_env);
@@ -188,36 +189,23 @@ static void close_handles(struct session *s)
         item_close(it);
 }
 
-/* A step that ends at once pokes from inside a poke: that makes this loop go
- * round once more, not deeper. */
-void session_poke(struct session *s)
+/* What a poke comes to: session_poke(). */
+static void go_on(struct session *s)
 {
-    s->poke_again = true;
-    if (s->in_poke)
-        return;
-    s->in_poke = true;
-    while (s->poke_again) {
-        s->poke_again = false;
-        if (s->state == SESSION_STOPPING)
-            teardown_poke(s);
-        else if (s->state != SESSION_GONE)
-            poke_all(s);
-    }
-    s->in_poke = false;
-    if (s->state == SESSION_GONE && !s->closing)
+    if (s->state == SESSION_STOPPING)
+        teardown_poke(s);
+    else if (s->state != SESSION_GONE)
+        poke_all(s);
+}
+
+static void on_gone(struct session *s)
+{
+    if (!s->closing)
         close_handles(s);
 }
 
-void session_fail(struct session *s, int status, const char *text,
-                  const char *why, const char *todo)
+static void on_failed(struct session *s, const char *text, int status)
 {
-    if (s->state == SESSION_STOPPING || s->state == SESSION_GONE)
-        return;
-    session_emit(s, &(struct session_event){ .type = SESSION_EVENT_ERROR,
-                                             .text = text,
-                                             .why = why,
-                                             .todo = todo,
-                                             .status = status });
     session_stop(s, text, false, status);
 }
 
@@ -315,14 +303,12 @@ static int status_of(const struct session *s)
     return s->teardown.status;
 }
 
-void session_handle_closed(struct session *s)
+static void on_closed(struct session *s)
 {
     int status = status_of(s);
-    void (*on_gone)(int, void *) = s->spec.on_gone;
+    void (*gone)(int, void *) = s->spec.on_gone;
     void *user = s->spec.user;
 
-    if (--s->open_handles > 0)
-        return;
     session_free(s);
-    on_gone(status, user);
+    gone(status, user);
 }

@@ -42,8 +42,17 @@ enum session_state {
     SESSION_GONE,
 };
 
+/* What the parts reach of what is above them, through session_core.c. */
+struct session_hooks {
+    void (*go_on)(struct session *s); /* everything that can, once */
+    void (*on_failed)(struct session *s, const char *text, int status);
+    void (*on_gone)(struct session *s);   /* nothing is left on the engine */
+    void (*on_closed)(struct session *s); /* nor on the loop: free it */
+};
+
 struct session {
     struct session_spec spec;
+    const struct session_hooks *hooks;
     struct env *client_env;
     char *id, *rack_id, *owner, *release, *dir;
     enum session_state state; /* session_set_state() */
@@ -52,7 +61,8 @@ struct session {
     struct marks marks;
     struct session_timer too_late; /* it had to be ready by then */
     unsigned open_handles;
-    bool in_poke, poke_again, closing; /* session.c */
+    bool in_poke, poke_again; /* session_core.c */
+    bool closing;             /* session.c */
     bool no_init; /* the engine has no init program (item_remake.c) */
 
     struct image **images; /* image.c */
@@ -71,7 +81,7 @@ struct session {
     struct session_removal removal;
 };
 
-/* ---- session.c ---------------------------------------------------------- */
+/* ---- session_core.c ------------------------------------------------------ */
 
 /* Changes the state and logs it. */
 void session_set_state(struct session *s, enum session_state state);
@@ -84,11 +94,13 @@ void session_poke(struct session *s);
 void session_fail(struct session *s, int status, const char *text,
                   const char *why, const char *todo);
 
-/* The clocks of a start begin: its marks, and its time limit if it has one. */
-void session_time_start(struct session *s);
-
 /* A timer has been closed; the last one frees the session. */
 void session_handle_closed(struct session *s);
+
+/* ---- session.c, for take_over.c ------------------------------------------ */
+
+/* The clocks of a start begin: its marks, and its time limit if it has one. */
+void session_time_start(struct session *s);
 
 /* ---- session_layout.c: what the plan's parts become ---------------------- */
 
