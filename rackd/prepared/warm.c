@@ -249,8 +249,9 @@ bool warm_drop(struct warm_pool *wp, const char *app, const char *why)
     struct warm *w, *next;
     bool any = false;
 
+    /* One whose session is gone only waits for the guard: it is no more. */
     DL_FOREACH_SAFE (wp->all, w, next)
-        if (strcmp(w->part.app, app) == 0) {
+        if (strcmp(w->part.app, app) == 0 && w->tenant.state < TENANT_LEAVING) {
             any = true;
             drop(w, why);
         }
